@@ -1,0 +1,1 @@
+"""A local backend that answers as the services do: ``python -m airflow_mljobs.emulator``."""

@@ -1,0 +1,1 @@
+"""Engines: what happens between a job's creation and its end."""

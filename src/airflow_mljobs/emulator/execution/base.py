@@ -1,0 +1,77 @@
+"""What the emulator asks of an engine, in words that no service owns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from google.protobuf.message import Message
+
+
+class Phase(StrEnum):
+    """Where a job, or a task of a pipeline, stands; each service has its own word for each."""
+
+    QUEUED = "queued"
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing follows."""
+        return self in {Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED, Phase.SKIPPED}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskUpdate:
+    """What became of one task inside a pipeline."""
+
+    name: str
+    phase: Phase
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Update:
+    """News of a job: a new phase, the reason of its failure, or the tasks that moved."""
+
+    phase: Phase | None = None
+    error: str | None = None
+    tasks: Sequence[TaskUpdate] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredJob:
+    """A job as the store holds it: its full resource name, its kind, its phase and its resource."""
+
+    name: str
+    kind: str
+    phase: Phase
+    labels: dict[str, str]
+    resource: Message
+
+
+Report = Callable[[str, Update], None]
+"""Takes the full resource name of a job and the news of it; the store keeps what it is told."""
+
+
+class Engine(Protocol):
+    """Carries a job from its creation to its end."""
+
+    def start(self, job: StoredJob) -> None:
+        """Begin a job just created; returns at once, the news follow by `Report`."""
+
+    def cancel(self, job: StoredJob) -> None:
+        """Stop an active job, already CANCELLING; returns at once, CANCELLED follows by `Report`."""
+
+    def recover(self, jobs: Sequence[StoredJob]) -> None:
+        """Take up, or settle, the jobs that were active when an earlier emulator on this store ended."""
+
+    def close(self) -> None:
+        """End everything that this engine started on this machine."""

@@ -1,0 +1,1 @@
+"""One module per service family: its messages, states, rules and methods."""
