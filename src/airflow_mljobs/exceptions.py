@@ -1,0 +1,56 @@
+"""What can go wrong with a remote job, so that retry policies and callbacks can tell it apart.
+
+::
+
+    AirflowException
+    ├── JobError               the remote job's end, or our losing sight of it
+    │   ├── JobFailed          the service says that the work failed
+    │   ├── JobCancelled       somebody, or a deadline of the service, cancelled it
+    │   ├── JobTimeout         our own deadline passed
+    │   ├── JobNotFound        the service no longer knows the job
+    │   └── JobUnreachable     the service did not answer for too long
+    └── AirflowFailException
+        └── InvalidJobSpec     (also a ValueError) a retry cannot help
+"""
+
+from __future__ import annotations
+
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+
+
+class JobError(AirflowException):
+    """A remote job did not bring its result; the text names the job, the reason and its fate."""
+
+
+class JobFailed(JobError):
+    """The service reports that the job failed."""
+
+
+class JobCancelled(JobError):
+    """The service reports that the job was cancelled."""
+
+
+class JobTimeout(JobError):
+    """The task's ``execution_timeout`` passed before the job ended."""
+
+
+class JobNotFound(JobError):
+    """The service no longer knows the job, on two looks."""
+
+
+class JobUnreachable(JobError):
+    """The service could not be asked for longer than tolerated; the job itself was left alone."""
+
+
+class InvalidJobSpec(AirflowFailException, ValueError):
+    """A value that no retry makes right; the text names the field, the value and the rule."""
+
+    def __init__(self, *, field: str, value: object, rule: str) -> None:
+        super().__init__(f"{field}={_brief(value)} is not valid: {rule}")
+        self.field = field
+        self.rule = rule
+
+
+def _brief(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}…"

@@ -1,0 +1,181 @@
+"""What every service's hook can do, so that one operator, trigger and sensor serve them all."""
+
+from __future__ import annotations
+
+import logging
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+import tenacity
+
+from airflow_mljobs.exceptions import (
+    JobCancelled,
+    JobError,
+    JobFailed,
+    JobNotFound,
+    JobTimeout,
+    JobUnreachable,
+)
+from airflow_mljobs.jobs import (
+    Attempt,
+    Failure,
+    FailureKind,
+    Finish,
+    GiveUp,
+    Job,
+    JobStatus,
+    Poller,
+    TaskIdentity,
+    Verdict,
+    describe_change,
+)
+
+log = logging.getLogger(__name__)
+
+if TYPE_CHECKING:
+    from airflow.sdk.types import Logger
+
+T = TypeVar("T")
+
+
+class JobHook(ABC):
+    """Finds, watches and ends the jobs of one service; every call is synchronous.
+
+    A subclass declares `states` and says how to talk to its service. Names are full resource names.
+    """
+
+    states: ClassVar[Mapping[str, JobStatus]]
+    """What each of the service's state words means; a word not in here is taken for active."""
+
+    @abstractmethod
+    def get_job(self, name: str) -> Job:
+        """Look at one job."""
+
+    @abstractmethod
+    def find_jobs(self, identity: TaskIdentity, *, parent: str) -> list[Attempt]:
+        """Find all jobs below ``parent`` that this task instance ever started, newest first."""
+
+    @abstractmethod
+    def cancel_job(self, name: str) -> None:
+        """Ask the service to stop a job; one that has ended, or is gone, is fine."""
+
+    @abstractmethod
+    def delete_job(self, name: str) -> None:
+        """Delete a job that has ended; one that is gone is fine."""
+
+    @abstractmethod
+    def failure_kind(self, error: BaseException) -> FailureKind:
+        """Say what an error of this service's client means."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the connections that this hook opened."""
+
+    def is_transient(self, error: BaseException) -> bool:
+        """Whether the same request may well succeed a little later."""
+        return self.failure_kind(error) in {FailureKind.UNAVAILABLE, FailureKind.QUOTA}
+
+    def look_up(self, names: Iterable[str]) -> dict[str, Job | Failure]:
+        """Look at many jobs; what went wrong with one of them says nothing about another."""
+        return {name: self.look(name) for name in names}
+
+    def look(self, name: str) -> Job | Failure:
+        """Look at one job, and bring what went wrong as a value."""
+        try:
+            return self.get_job(name)
+        except Exception as error:  # whatever it is, the poller decides what it means
+            return Failure(kind=self.failure_kind(error), message=error_text(error))
+
+    def status_of(self, state: str) -> JobStatus:
+        """Translate a state word; a word that the service has only just learned is taken for active."""
+        status = self.states.get(state)
+        if status is None:
+            log.warning("State %s is not known to this version; the job is taken to be active", state)
+            return JobStatus.ACTIVE
+        return status
+
+    def insist(self, call: Callable[..., T], *args: Any, within: float = 300.0, **kwargs: Any) -> T:
+        """Repeat a call that may safely be repeated while it meets transient errors.
+
+        :param call: what to call with the other arguments.
+        :param within: seconds after which the last error is raised.
+        """
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(self.is_transient),
+            wait=tenacity.wait_random_exponential(multiplier=1, max=30),
+            stop=tenacity.stop_after_delay(within),
+            before_sleep=tenacity.before_sleep_log(log, logging.WARNING),
+            reraise=True,
+        )
+        return retrying(call, *args, **kwargs)
+
+    def wait_for_job(
+        self,
+        name: str,
+        *,
+        poller: Poller,
+        logger: Logger,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> Finish | GiveUp:
+        """Look at a job until the poller decides that it is over, and log what changes.
+
+        :param name: the job.
+        :param poller: decides after each look.
+        :param logger: where changes and failed looks are told.
+        :param clock: the time in seconds, as the poller's deadline has it.
+        :param sleep: waits for so many seconds.
+        """
+        job: Job | None = None
+        while True:
+            look = self.look(name)
+            if isinstance(look, Failure):
+                logger.warning("Could not look at job %s: %s", name, look.message)
+            else:
+                if change := describe_change(job, look):
+                    logger.info(change)
+                job = look
+            decision = poller.after(look, now=clock())
+            if isinstance(decision, Finish | GiveUp):
+                return decision
+            sleep(decision.seconds)
+
+
+def error_text(error: BaseException) -> str:
+    """Name an error by its type and its own words, never by its request."""
+    text = str(getattr(error, "message", None) or error)
+    return f"{type(error).__name__}: {text[:500]}"
+
+
+def raise_unless_succeeded(job: Job) -> Job:
+    """Return a job that succeeded; raise what became of any other.
+
+    :raises JobFailed: with the service's reason.
+    :raises JobCancelled: when the service says so.
+    """
+    if job.status is JobStatus.SUCCEEDED:
+        return job
+    page = f"\nConsole: {job.url}" if job.url else ""
+    reason = f": {job.error}" if job.error else ""
+    if job.status is JobStatus.CANCELLED:
+        raise JobCancelled(f"Job {job.name} was cancelled ({job.state}){reason}{page}")
+    raise JobFailed(f"Job {job.name} failed ({job.state}){reason}{page}")
+
+
+def error_for(name: str, verdict: Verdict, message: str, *, fate: str) -> JobError:
+    """Make the exception for a job whose end was not seen.
+
+    :param name: the job.
+    :param verdict: why the waiting ended.
+    :param message: what was met.
+    :param fate: what has become of the remote job, and what to do about it.
+    """
+    kinds: dict[Verdict, type[JobError]] = {
+        Verdict.TIMEOUT: JobTimeout,
+        Verdict.NOT_FOUND: JobNotFound,
+        Verdict.UNREACHABLE: JobUnreachable,
+        Verdict.ERROR: JobError,
+    }
+    return kinds[verdict](f"Stopped waiting for job {name}: {message}. {fate}")

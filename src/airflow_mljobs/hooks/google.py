@@ -1,0 +1,141 @@
+"""Credentials, endpoints, clients and errors: what the Google services have in common."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import requests
+from airflow.providers.google.common.hooks.base_google import GoogleBaseHook
+from google.api_core import exceptions as api
+from google.auth import exceptions as auth
+from google.auth.credentials import AnonymousCredentials
+
+from airflow_mljobs.exceptions import InvalidJobSpec
+from airflow_mljobs.hooks.base import JobHook
+from airflow_mljobs.jobs import FailureKind
+
+if TYPE_CHECKING:
+    from google.auth.credentials import Credentials
+
+LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
+
+REQUEST_TIMEOUT = 60.0
+"""Seconds that one request may take, unless the caller says otherwise."""
+
+KINDS: Mapping[type[BaseException], FailureKind] = {
+    api.NotFound: FailureKind.MISSING,
+    api.AlreadyExists: FailureKind.EXISTS,
+    api.Unauthorized: FailureKind.DENIED,
+    api.Forbidden: FailureKind.DENIED,
+    api.TooManyRequests: FailureKind.QUOTA,
+    api.BadRequest: FailureKind.INVALID,
+    api.ServerError: FailureKind.UNAVAILABLE,
+    api.MethodNotImplemented: FailureKind.OTHER,
+    api.Aborted: FailureKind.UNAVAILABLE,
+    api.RetryError: FailureKind.UNAVAILABLE,
+    auth.TransportError: FailureKind.UNAVAILABLE,
+    auth.RefreshError: FailureKind.UNAVAILABLE,
+    requests.ConnectionError: FailureKind.UNAVAILABLE,
+    requests.Timeout: FailureKind.UNAVAILABLE,
+    ConnectionError: FailureKind.UNAVAILABLE,
+    TimeoutError: FailureKind.UNAVAILABLE,
+}
+"""The nearest of an error's own classes decides: https://cloud.google.com/apis/design/errors."""
+
+
+class GoogleJobHook(GoogleBaseHook, JobHook):
+    """Base of the hooks for Google's services.
+
+    The connection is the Google provider's ``google_cloud_platform``, with two extras more:
+    ``api_endpoint`` (``host:port`` of a private endpoint) and ``console_url`` (where job pages live).
+    An emulator is named by the environment variable in `emulator_variable`; it is spoken to without
+    encryption and without credentials.
+    """
+
+    emulator_variable: ClassVar[str]
+
+    def __init__(self, gcp_conn_id: str = "google_cloud_default", **kwargs: Any) -> None:
+        super().__init__(gcp_conn_id=gcp_conn_id, **kwargs)
+        self._clients: dict[tuple[type, str | None], Any] = {}
+
+    @property
+    def emulator_host(self) -> str | None:
+        """Address of the emulator, unless the connection names an endpoint of its own."""
+        return None if self.api_endpoint else os.environ.get(self.emulator_variable) or None
+
+    @cached_property
+    def api_endpoint(self) -> str | None:
+        """The endpoint that the connection asks for."""
+        endpoint: str | None = self._get_field("api_endpoint", None)
+        return endpoint or None
+
+    @cached_property
+    def console_url(self) -> str:
+        """Where the pages of the service's console begin."""
+        return str(self._get_field("console_url", None) or "https://console.cloud.google.com").rstrip("/")
+
+    def get_credentials_and_project_id(self) -> tuple[Credentials, str | None]:
+        """Return the connection's credentials, or anonymous ones for an emulator."""
+        if self.emulator_host:
+            return AnonymousCredentials(), self._get_field("project", None)  # type: ignore[no-untyped-call]
+        return super().get_credentials_and_project_id()
+
+    def resolve_project(self, project_id: str | None) -> str:
+        """Return the project given, or else the connection's.
+
+        :raises InvalidJobSpec: when neither is set.
+        """
+        project = project_id or self.project_id
+        if not project:
+            raise InvalidJobSpec(
+                field="project_id",
+                value=project_id,
+                rule=f"give it, or set the project of connection {self.gcp_conn_id}",
+            )
+        return project
+
+    def failure_kind(self, error: BaseException) -> FailureKind:
+        """Say what an error means, by the nearest of its classes."""
+        return next((KINDS[kind] for kind in type(error).__mro__ if kind in KINDS), FailureKind.OTHER)
+
+    def close(self) -> None:
+        """Close every client's channel."""
+        while self._clients:
+            _, client = self._clients.popitem()
+            client.transport.close()
+
+
+def check_display_name(display_name: str) -> None:
+    """Hold a display name to the services' rule.
+
+    :raises InvalidJobSpec: when it breaks it.
+    """
+    if not display_name or len(display_name) > 128:
+        raise InvalidJobSpec(field="display_name", value=display_name, rule="has 1 to 128 characters")
+
+
+def check_labels(labels: Mapping[str, str]) -> None:
+    """Hold labels to the rules of https://cloud.google.com/vertex-ai/docs/general/labels-best-practices.
+
+    :raises InvalidJobSpec: naming the first label that breaks one.
+    """
+    for key, value in labels.items():
+        if not LABEL_KEY.fullmatch(str(key)):
+            raise InvalidJobSpec(
+                field="labels",
+                value=key,
+                rule="a key begins with a lower-case letter and has at most 63 of a-z, 0-9, _ and -",
+            )
+        if not LABEL_VALUE.fullmatch(str(value)):
+            raise InvalidJobSpec(
+                field=f"labels[{key!r}]",
+                value=value,
+                rule="a value is a string of at most 63 of a-z, 0-9, _ and -",
+            )
+    if len(labels) > 64:
+        raise InvalidJobSpec(field="labels", value=len(labels), rule="a job has at most 64 labels")

@@ -1,0 +1,179 @@
+"""What the hooks for Vertex AI's kinds of job have in common: all but their declarations."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from airflow.providers.google.common.consts import CLIENT_INFO
+from airflow.providers.google.common.hooks.operation_helpers import OperationHelper
+from google.api_core.exceptions import FailedPrecondition, NotFound
+
+from airflow_mljobs.exceptions import InvalidJobSpec
+from airflow_mljobs.hooks.google import REQUEST_TIMEOUT, GoogleJobHook
+from airflow_mljobs.hooks.vertex_ai.resources import IDENTITY_MASK, as_dict, as_mask, state_word, time_of
+from airflow_mljobs.jobs import Attempt, Job, JobStatus, Progress, TaskIdentity
+from airflow_mljobs.jobs.identity import TASK_LABEL
+
+if TYPE_CHECKING:
+    from google.protobuf.field_mask_pb2 import FieldMask
+
+C = TypeVar("C")
+
+
+class VertexAIHook(GoogleJobHook):
+    """Gives out one client for each service and region, and keeps it."""
+
+    emulator_variable = "VERTEX_AI_EMULATOR_HOST"
+
+    def get_client(self, client_class: type[C], region: str | None) -> C:
+        """Return the one client of this class for the region.
+
+        :param client_class: a client of ``google.cloud.aiplatform_v1``.
+        :param region: where the jobs run, such as ``europe-west4``.
+        """
+        key = (client_class, region)
+        if key not in self._clients:
+            self._clients[key] = self._build_client(client_class, region)
+        client: C = self._clients[key]
+        return client
+
+    def _build_client(self, client_class: Any, region: str | None) -> Any:
+        if self.emulator_host:
+            import grpc
+
+            transport = client_class.get_transport_class("grpc")
+            return client_class(transport=transport(channel=grpc.insecure_channel(self.emulator_host)))
+        endpoint = self.api_endpoint
+        if not endpoint and region and region != "global":
+            endpoint = f"{region}-aiplatform.googleapis.com:443"
+        return client_class(
+            credentials=self.get_credentials(),
+            client_info=CLIENT_INFO,
+            client_options=self.get_client_options(api_endpoint_override=endpoint),
+        )
+
+
+class VertexAIJobHook(VertexAIHook, OperationHelper):
+    """Finds, watches and ends the jobs of one kind, whose names and methods follow one pattern.
+
+    A subclass declares its ``collection`` in resource names (``customJobs``), its ``noun`` in the
+    client's methods (``custom_job``), the ``client_class``, its ``states``, and in the console the
+    ``page`` of a job below ``/vertex-ai/locations/REGION/`` and the ``list_page`` below ``/vertex-ai/``.
+    """
+
+    collection: ClassVar[str]
+    noun: ClassVar[str]
+    client_class: ClassVar[Any]
+    page: ClassVar[str]
+    list_page: ClassVar[str]
+
+    def get_job(self, name: str) -> Job:
+        """Look at one job."""
+        return self.as_job(self.get_resource(name))
+
+    def get_resource(self, name: str) -> Any:
+        """Get a job whole, as the official type."""
+        return self._method("get_{}", name)(name=name, timeout=REQUEST_TIMEOUT)
+
+    def list_resources(self, parent: str, *, read_mask: str | FieldMask | None = None, **params: Any) -> Any:
+        """List jobs as the official type; further pages are fetched as they are iterated.
+
+        :param parent: project and region, as resource names begin.
+        :param read_mask: the fields to return, such as ``"name,state"``.
+        :param params: further fields of the service's list request.
+        """
+        request = {"parent": parent, "read_mask": as_mask(read_mask), **params}
+        return self._method("list_{}s", f"{parent}/{self.collection}/-")(
+            request=request, timeout=REQUEST_TIMEOUT
+        )
+
+    def find_jobs(self, identity: TaskIdentity, *, parent: str) -> list[Attempt]:
+        """Find a task instance's jobs by their label."""
+        found = self.list_resources(
+            parent, filter=f'labels.{TASK_LABEL}="{identity.key}"', read_mask=IDENTITY_MASK
+        )
+        attempts = [Attempt.from_labels(self.as_job(job), job.labels) for job in found]
+        return sorted(attempts, key=lambda attempt: (attempt.epoch, attempt.number), reverse=True)
+
+    def cancel_job(self, name: str) -> None:
+        """Ask for a job to be cancelled; one that has ended, or is gone, is fine."""
+        try:
+            self._method("cancel_{}", name)(name=name, timeout=REQUEST_TIMEOUT)
+        except NotFound:
+            return
+        except FailedPrecondition:
+            if self.get_job(name).status is JobStatus.ACTIVE:
+                raise
+
+    def delete_job(self, name: str) -> None:
+        """Delete a job and wait until it is gone; one that is gone already is fine."""
+        try:
+            operation = self._method("delete_{}", name)(name=name, timeout=REQUEST_TIMEOUT)
+            operation.result(timeout=REQUEST_TIMEOUT)
+        except NotFound:
+            return
+
+    def as_job(self, resource: Any) -> Job:
+        """Read the service's resource."""
+        state = state_word(resource.state)
+        status = self.status_of(state)
+        return Job(
+            name=resource.name,
+            state=state,
+            status=status,
+            error=self.error_of(resource) if status is not JobStatus.SUCCEEDED else None,
+            url=self.page_url(resource.name),
+            created=time_of(resource, "create_time"),
+            started=time_of(resource, "start_time"),
+            ended=time_of(resource, "end_time"),
+            progress=self.progress_of(resource),
+        )
+
+    @abstractmethod
+    def error_of(self, resource: Any) -> str | None:
+        """Return the service's reason for a job's failure."""
+
+    def progress_of(self, resource: Any) -> Progress | None:
+        """Return how far a job has come, for the kinds that tell."""
+        return None
+
+    def page_url(self, name: str) -> str:
+        """Return the address of a job's page in the console."""
+        project, region, job_id = self.parse_name(name)
+        page = self.page.format(job_id=job_id)
+        return f"{self.console_url}/vertex-ai/locations/{region}/{page}?project={project}"
+
+    def list_url(self, project: str) -> str:
+        """Return the address of the console's list of such jobs."""
+        return f"{self.console_url}/vertex-ai/{self.list_page}?project={project}"
+
+    @staticmethod
+    def as_dict(resource: Any) -> dict[str, Any]:
+        """Return a resource in its JSON form, without the values of environment variables."""
+        return as_dict(resource)
+
+    @classmethod
+    def full_name(cls, project_id: str, region: str, job_id: str) -> str:
+        """Return the full resource name of a job."""
+        return f"projects/{project_id}/locations/{region}/{cls.collection}/{job_id}"
+
+    @classmethod
+    def parse_name(cls, name: str) -> tuple[str, str, str]:
+        """Split ``projects/P/locations/R/<collection>/ID`` into project, region and id.
+
+        :raises InvalidJobSpec: when the name is not of that form.
+        """
+        match name.split("/"):
+            case ["projects", project, "locations", region, kind, job_id] if kind == cls.collection:
+                if project and region and job_id:
+                    return project, region, job_id
+        raise InvalidJobSpec(
+            field="name",
+            value=name,
+            rule=f"a full resource name is projects/PROJECT/locations/REGION/{cls.collection}/ID",
+        )
+
+    def _method(self, pattern: str, name: str) -> Any:
+        client = self.get_client(self.client_class, self.parse_name(name)[1])
+        return getattr(client, pattern.format(self.noun))

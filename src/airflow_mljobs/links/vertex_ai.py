@@ -1,0 +1,29 @@
+"""Links to Vertex AI's console."""
+
+from __future__ import annotations
+
+from airflow_mljobs.links.base import ConsoleLink
+
+
+class PipelineJobLink(ConsoleLink):
+    """The run of a pipeline."""
+
+    name = "Vertex AI pipeline job"
+
+
+class PipelineJobListLink(ConsoleLink):
+    """The runs of a project."""
+
+    name = "Vertex AI pipeline jobs"
+
+
+class CustomJobLink(ConsoleLink):
+    """A custom job."""
+
+    name = "Vertex AI custom job"
+
+
+class CustomJobListLink(ConsoleLink):
+    """The custom jobs of a project."""
+
+    name = "Vertex AI custom jobs"

@@ -1,0 +1,152 @@
+"""The one trigger that all services share: wait for a job, tell what changes, report its end."""
+
+from __future__ import annotations
+
+import asyncio
+import pkgutil
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, ClassVar
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+from asgiref.sync import sync_to_async
+
+from airflow_mljobs._compat import TRIGGERS_HEAR_KILLS
+from airflow_mljobs.jobs import Failure, Finish, GiveUp, Job, Poller, describe_change
+from airflow_mljobs.triggers.watch import Scope, shared_watch
+
+CANCEL_WITHIN = 20.0
+"""Seconds for a cancel and its repeats; Airflow gives a killed trigger 30."""
+
+
+class JobTrigger(BaseTrigger):
+    """Waits for one job; a subclass only names its hook.
+
+    Fires once: ``{"job": …|None, "error": {"verdict", "message", "job_name"}|None}``.
+
+    :param job_name: full resource name of the job.
+    :param hook_params: arguments of the hook, plain JSON and without secrets.
+    :param poll_interval: seconds between two looks.
+    :param deadline: the time, in seconds since 1970, at which to give up.
+    :param cancel_on_kill: whether to cancel the job when a user kills the task.
+    :param poll_failure_tolerance: seconds for which the service may be out of reach.
+    """
+
+    hook_class: ClassVar[str]
+
+    def __init__(
+        self,
+        *,
+        job_name: str,
+        hook_params: Mapping[str, Any],
+        poll_interval: float,
+        deadline: float | None = None,
+        cancel_on_kill: bool = True,
+        poll_failure_tolerance: float = 3600.0,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.job_name = job_name
+        self.hook_params = dict(hook_params)
+        self.poll_interval = poll_interval
+        self.deadline = deadline
+        self.cancel_on_kill = cancel_on_kill
+        self.poll_failure_tolerance = poll_failure_tolerance
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what rebuilds this trigger in a triggerer."""
+        fields = (
+            "job_name",
+            "hook_params",
+            "poll_interval",
+            "deadline",
+            "cancel_on_kill",
+            "poll_failure_tolerance",
+        )
+        path = f"{type(self).__module__}.{type(self).__qualname__}"
+        return path, {field: getattr(self, field) for field in fields}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait until the job has ended, or cannot be waited for any longer."""
+        try:
+            yield TriggerEvent(await self._wait())  # type: ignore[no-untyped-call]
+        except asyncio.CancelledError:
+            if not TRIGGERS_HEAR_KILLS:
+                await self.on_kill()
+            raise
+
+    async def _wait(self) -> dict[str, Any]:
+        scope = Scope.of(self.job_name, hook_class=self.hook_class, hook_params=self.hook_params)
+        poller = Poller(
+            poll_interval=self.poll_interval,
+            failure_tolerance=self.poll_failure_tolerance,
+            deadline=self.deadline,
+        )
+        job: Job | None = None
+        pause = 0.0
+        async with shared_watch(scope) as watch:
+            while True:
+                look = await watch.look(self.job_name, after=pause)
+                job = self._tell(job, look)
+                match poller.after(look, now=time.time()):
+                    case Finish(job=final):
+                        return {"job": final.to_dict(), "error": None}
+                    case GiveUp(verdict=verdict, message=message):
+                        error = {
+                            "verdict": verdict.value,
+                            "message": message[:1_000],
+                            "job_name": self.job_name,
+                        }
+                        return {"job": job.to_dict() if job else None, "error": error}
+                    case wait:
+                        pause = wait.seconds
+
+    def _tell(self, before: Job | None, look: Job | Failure) -> Job | None:
+        if isinstance(look, Failure):
+            self.log.warning("Could not look at job %s: %s", self.job_name, look.message)
+            return before
+        if change := describe_change(before, look):
+            self.log.info(change)
+        return look
+
+    async def on_kill(self) -> None:
+        """Cancel the job when a user killed the task, and tell what became of it."""
+        if not self.cancel_on_kill:
+            self.log.info("Task killed; job %s keeps running, as cancel_on_kill is off", self.job_name)
+            return
+        try:
+            # Losing a trigger to another triggerer looks like a kill; the task is then still deferred.
+            if await sync_to_async(self._is_deferred, thread_sensitive=False)():
+                self.log.info("Task is still deferred: job %s is left to the next triggerer", self.job_name)
+                return
+            await sync_to_async(self._cancel, thread_sensitive=False)()
+        except Exception as error:
+            self.log.warning(
+                "Task killed, but job %s could not be cancelled (%s: %s); it may still be running",
+                self.job_name,
+                type(error).__name__,
+                error,
+            )
+        else:
+            self.log.info("Task killed: asked the service to cancel job %s", self.job_name)
+
+    def _is_deferred(self) -> bool:
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+        ti = self.task_instance
+        if ti is None:
+            return False
+        states = RuntimeTaskInstance.get_task_states(
+            dag_id=ti.dag_id,
+            task_ids=[ti.task_id],
+            run_ids=[ti.run_id],
+            map_index=ti.map_index if ti.map_index >= 0 else None,
+        )
+        # A mapped task is answered under its id and index.
+        return "deferred" in {str(state) for state in states.get(ti.run_id, {}).values()}
+
+    def _cancel(self) -> None:
+        hook = pkgutil.resolve_name(self.hook_class)(**self.hook_params)
+        try:
+            hook.insist(hook.cancel_job, self.job_name, within=CANCEL_WITHIN)
+        finally:
+            hook.close()
