@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import pkgutil
 import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, ClassVar
@@ -13,7 +12,7 @@ from asgiref.sync import sync_to_async
 
 from airflow_mljobs._compat import TRIGGERS_HEAR_KILLS
 from airflow_mljobs.jobs import Failure, Finish, GiveUp, Job, Poller, describe_change
-from airflow_mljobs.triggers.watch import Scope, shared_watch
+from airflow_mljobs.triggers.watch import Scope, build_hook, shared_watch
 
 CANCEL_WITHIN = 20.0
 """Seconds for a cancel and its repeats; Airflow gives a killed trigger 30."""
@@ -145,7 +144,7 @@ class JobTrigger(BaseTrigger):
         return "deferred" in {str(state) for state in states.get(ti.run_id, {}).values()}
 
     def _cancel(self) -> None:
-        hook = pkgutil.resolve_name(self.hook_class)(**self.hook_params)
+        hook = build_hook(self.hook_class, self.hook_params)
         try:
             hook.insist(hook.cancel_job, self.job_name, within=CANCEL_WITHIN)
         finally:

@@ -9,6 +9,7 @@ import json
 import logging
 import pkgutil
 import random
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -25,8 +26,22 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_importing = threading.Lock()
+
 TOGETHER = 0.1
 """Looks that are due within this share of their pause are made together, in one request where it can."""
+
+
+def build_hook(hook_class: str, hook_params: Mapping[str, Any]) -> JobHook:
+    """Import a hook and make it; takes seconds the first time, and belongs in a thread.
+
+    :param hook_class: dotted path, ``module:Class``.
+    :param hook_params: its arguments.
+    """
+    # Two threads that import the clients at once meet modules half made.
+    with _importing:
+        hook: JobHook = pkgutil.resolve_name(hook_class)(**hook_params)
+    return hook
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +140,7 @@ class Watch:
 
     def _look_up(self, names: list[str]) -> dict[str, Job | Failure]:
         if self._hook is None:
-            self._hook = pkgutil.resolve_name(self.scope.hook_class)(**json.loads(self.scope.hook_params))
+            self._hook = build_hook(self.scope.hook_class, json.loads(self.scope.hook_params))
         return self._hook.look_up(names)
 
     def _take_due(self, now: float) -> dict[str, list[_Wish]]:

@@ -28,7 +28,8 @@ def state_word(state: Any) -> str:
 
 def time_of(resource: Any, field: str) -> datetime | None:
     """Return a time of a resource, or nothing when it is not set."""
-    return getattr(resource, field) if field in resource else None
+    # The client's own subclass of datetime, with its nanoseconds, stays on this side.
+    return datetime.fromisoformat(getattr(resource, field).isoformat()) if field in resource else None
 
 
 def as_mask(read_mask: str | FieldMask | None) -> FieldMask | None:

@@ -1,0 +1,57 @@
+# Every target sets up what it needs. `make help` lists them.
+AIRFLOW ?= 3.3
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+VENV ?= .venv
+LOCAL := .local
+RUN := $(VENV)/bin
+KFP := $(LOCAL)/kfp/bin/python
+
+export MLJOBS_KFP_PYTHON := $(CURDIR)/$(KFP)
+# Airflow reads its settings from here at import, and must not meet those of another installation.
+export AIRFLOW_HOME := $(CURDIR)/$(LOCAL)/airflow
+export AIRFLOW__CORE__UNIT_TEST_MODE :=
+export AIRFLOW__CORE__LOAD_EXAMPLES := False
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint unit contract e2e format clean
+
+help: ## List the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/ready $(KFP) ## Run the example DAGs for real: Airflow, emulator and jobs on this machine (KEEP=1 leaves it up)
+	@exec $(RUN)/python scripts/demo.py $(if $(KEEP),--keep)
+
+test: $(VENV)/ready $(KFP) lint ## Run every check and every test
+	$(RUN)/coverage erase
+	$(RUN)/coverage run -m pytest tests/unit
+	$(RUN)/coverage report --include='src/airflow_mljobs/jobs/*' --fail-under=100 --show-missing
+	$(RUN)/pytest tests --ignore=tests/unit
+
+lint: $(VENV)/ready ## Run ruff, mypy and import-linter
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+	$(RUN)/lint-imports
+
+unit contract e2e: $(VENV)/ready $(KFP) ## Run one folder of the tests
+	$(RUN)/pytest tests/$@
+
+format: $(VENV)/ready ## Mend what ruff can mend
+	$(RUN)/ruff check --fix-only .
+	$(RUN)/ruff format .
+
+clean: ## Remove everything that was set up or left behind
+	rm -rf $(VENV) $(LOCAL) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage
+
+$(VENV)/ready: pyproject.toml constraints/airflow-$(AIRFLOW).txt constraints/setup.txt
+	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed; name one with PYTHON=…' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check -r constraints/setup.txt
+	$(RUN)/uv pip install --quiet --python $(RUN)/python -e . --group dev -c constraints/airflow-$(AIRFLOW).txt
+	@touch $@
+
+$(KFP): constraints/kfp.txt $(VENV)/ready
+	$(PYTHON) -m venv --clear $(LOCAL)/kfp
+	$(RUN)/uv pip install --quiet --python $@ -r constraints/kfp.txt
+	@touch $@
