@@ -1,0 +1,130 @@
+"""What a test asks to go wrong, and the count of the requests that arrived."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import grpc
+
+
+def matches(wanted: str, method: str) -> bool:
+    """Tell whether a full method name ends in the one wanted, by whole parts; `*` is any."""
+    return wanted in {"*", method} or method.endswith((f"/{wanted}", f".{wanted}"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """Bad luck for the next `times` requests whose full method name ends in `method` (`*`: any).
+
+    `code` is the answer instead of the service's own. With `after_commit` the request is carried out, and the
+    client still sees only a lost connection. `latency` alone delays an otherwise good answer.
+    """
+
+    method: str
+    code: grpc.StatusCode | None = None
+    message: str = ""
+    latency: float = 0.0
+    after_commit: bool = False
+    times: int = 1
+
+    def __post_init__(self) -> None:
+        if self.times < 1:
+            msg = f"times must be at least 1, got {self.times}"
+            raise ValueError(msg)
+        if self.latency < 0:
+            msg = f"latency must not be negative, got {self.latency}"
+            raise ValueError(msg)
+        if self.code is None and not self.latency and not self.after_commit:
+            msg = "a fault needs a code, a latency or after_commit"
+            raise ValueError(msg)
+
+
+class Faults:
+    """A queue of faults: each is used up by the requests that it hits, the oldest first."""
+
+    def __init__(self) -> None:
+        self._queue: list[Fault] = []
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+
+    def add(
+        self,
+        *,
+        method: str,
+        code: grpc.StatusCode | str | None = None,
+        message: str = "",
+        latency: float = 0.0,
+        after_commit: bool = False,
+        times: int = 1,
+    ) -> Fault:
+        """Queue a fault; `code` may be the name of a gRPC status code."""
+        if isinstance(code, str):
+            try:
+                code = grpc.StatusCode[code]
+            except KeyError as error:
+                msg = f"code must be the name of a gRPC status code, got {code!r}"
+                raise ValueError(msg) from error
+        fault = Fault(
+            method=method, code=code, message=message, latency=latency, after_commit=after_commit, times=times
+        )
+        with self._lock:
+            self._queue.append(fault)
+        return fault
+
+    def take(self, method: str) -> Fault | None:
+        """Use up one turn of the oldest fault that hits the method."""
+        with self._lock:
+            for position, fault in enumerate(self._queue):
+                if matches(fault.method, method):
+                    left = [replace(fault, times=fault.times - 1)] if fault.times > 1 else []
+                    self._queue[position : position + 1] = left
+                    return fault
+        return None
+
+    def pending(self) -> list[Fault]:
+        """List what no request has met yet: a leftover shows that the failure never happened."""
+        with self._lock:
+            return list(self._queue)
+
+    def clear(self) -> None:
+        """Forget all faults."""
+        with self._lock:
+            self._queue.clear()
+
+    def delay(self, fault: Fault) -> None:
+        """Hold the request back for the fault's latency, unless the emulator is stopping."""
+        if fault.latency:
+            self._closed.wait(fault.latency)
+
+    def close(self) -> None:
+        """Release the requests that are being held back."""
+        self._closed.set()
+
+
+class Requests:
+    """How many requests arrived, by full method name, those that met a fault included."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def record(self, method: str) -> None:
+        """Count one request."""
+        with self._lock:
+            self._counts[method] += 1
+
+    def counts(self) -> dict[str, int]:
+        """Give the count of each method that was called."""
+        with self._lock:
+            return dict(self._counts)
+
+    def count(self, method: str) -> int:
+        """Give the count of the methods that end in this name, as a fault's `method` would match them."""
+        return sum(count for name, count in self.counts().items() if matches(method, name))
+
+    def reset(self) -> None:
+        """Start counting from zero."""
+        with self._lock:
+            self._counts.clear()
