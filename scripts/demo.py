@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
 from stack import Stack, StackError, end_on_sigterm, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent

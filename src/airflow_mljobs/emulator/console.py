@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from google.protobuf.json_format import MessageToDict
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import (
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+)
 from starlette.routing import BaseRoute, Route
 
 from airflow_mljobs.emulator.clock import rfc3339
@@ -14,7 +21,7 @@ from airflow_mljobs.emulator.page import job_page, jobs_page
 from airflow_mljobs.emulator.store import Condition, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Callable, Iterable
     from pathlib import Path
 
     from starlette.requests import Request
@@ -43,7 +50,19 @@ class Console:
             Route("/_emulator/requests/reset", self._reset_requests, methods=["POST"]),
             Route("/_emulator/faults", self._faults, methods=["GET", "POST", "DELETE"]),
             Route("/_emulator/clock", self._clock, methods=["GET", "POST"]),
+            *(Route(jobs.page, self._console_page(jobs.collection)) for jobs in self._emulator.jobs.values()),
         ]
+
+    @staticmethod
+    def _console_page(collection: str) -> Callable[[Request], Awaitable[Response]]:
+        """Lead from where the service's own console shows a job to where this one does."""
+
+        async def redirect(request: Request) -> Response:
+            project, place = request.query_params.get("project", ""), request.path_params
+            name = f"projects/{project}/locations/{place['region']}/{collection}/{place['job_id']}"
+            return RedirectResponse(quote(f"/_emulator/jobs/{name}"))
+
+        return redirect
 
     def _records(self, limit: int = -1) -> list[Record]:
         self._emulator.catch_up()

@@ -19,6 +19,7 @@ from airflow_mljobs.emulator.execution.simulate import SimulateEngine
 from airflow_mljobs.emulator.faults import Faults, Requests
 from airflow_mljobs.emulator.operations import Operations
 from airflow_mljobs.emulator.rpc import Gateway
+from airflow_mljobs.emulator.services.metadata import Metadata
 from airflow_mljobs.emulator.services.vertex_ai import CustomJobs, PipelineJobs
 from airflow_mljobs.emulator.storage import storage_routes
 from airflow_mljobs.emulator.store import Store
@@ -139,10 +140,12 @@ class Emulator:
         )
 
     def _serve_grpc(self, server: grpc.Server, operations: Operations) -> None:
+        metadata = Metadata(store=self.store, clock=self.clock)
         gateway = Gateway(requests=self.requests, faults=self.faults, catch_up=self.catch_up)
         server.add_generic_rpc_handlers(
             [
                 gateway.handler(operations.service, operations.methods()),
+                gateway.handler(metadata.service, metadata.methods()),
                 *(gateway.handler(jobs.service, jobs.methods()) for jobs in self.jobs.values()),
             ]
         )

@@ -54,6 +54,10 @@ CREATE TABLE IF NOT EXISTS operations (
     awaits TEXT NOT NULL,
     content BLOB NOT NULL
 );
+CREATE TABLE IF NOT EXISTS contexts (
+    name TEXT PRIMARY KEY,
+    content BLOB NOT NULL
+);
 """
 
 

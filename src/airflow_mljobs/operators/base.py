@@ -25,6 +25,7 @@ from airflow_mljobs.jobs import (
     TaskIdentity,
     Verdict,
     adopt,
+    describe_change,
 )
 
 if TYPE_CHECKING:
@@ -164,6 +165,8 @@ class RunJobOperator(JobOperator):
             raise self._given_up(error["job_name"], Verdict(error["verdict"]), error["message"])
         if job is None:
             raise JobError(f"The trigger's event holds neither a job nor an error: {event!r}")
+        # The trigger logged this too, but its log may stay with a triggerer that is gone by now.
+        self.log.info(describe_change(None, job))
         return self._finish(job)
 
     def on_submitted(self, job: Job) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, ClassVar
@@ -109,6 +110,13 @@ class JobTrigger(BaseTrigger):
 
     async def on_kill(self) -> None:
         """Cancel the job when a user killed the task, and tell what became of it."""
+        kill = asyncio.create_task(self._kill())
+        # Airflow cancels a killed trigger anew at every round, once a second, also in the middle of this.
+        while not kill.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.shield(kill)
+
+    async def _kill(self) -> None:
         if not self.cancel_on_kill:
             self.log.info("Task killed; job %s keeps running, as cancel_on_kill is off", self.job_name)
             return

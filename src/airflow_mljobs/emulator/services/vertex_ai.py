@@ -36,6 +36,7 @@ class PipelineJobs(VertexJobs):
     service: ClassVar = "google.cloud.aiplatform.v1.PipelineService"
     noun: ClassVar = "PipelineJob"
     collection: ClassVar = "pipelineJobs"
+    page: ClassVar = "/vertex-ai/locations/{region}/pipelines/runs/{job_id}"
     resource: ClassVar[Any] = official("PipelineJob")
     states: ClassVar = {
         phase: f"PIPELINE_STATE_{phase.name}" for phase in Phase if phase is not Phase.SKIPPED
@@ -193,6 +194,7 @@ class CustomJobs(VertexJobs):
     service: ClassVar = "google.cloud.aiplatform.v1.JobService"
     noun: ClassVar = "CustomJob"
     collection: ClassVar = "customJobs"
+    page: ClassVar = "/vertex-ai/locations/{region}/training/{job_id}/cpu"
     resource: ClassVar[Any] = official("CustomJob")
     states: ClassVar = {phase: f"JOB_STATE_{phase.name}" for phase in Phase if phase is not Phase.SKIPPED}
     first_phase: ClassVar = Phase.QUEUED

@@ -1,0 +1,77 @@
+"""Runs a task in either mode as Airflow does, without Airflow's processes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import pkgutil
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow.providers.common.compat.sdk import TaskDeferred
+
+from airflow_mljobs.operators.base import RunJobOperator
+from airflow_mljobs.triggers.base import JobTrigger
+
+EVENT_BYTES = 4096
+
+
+@dataclass(kw_only=True)
+class Task:
+    """What Airflow hands to an operator: who the task is, and where its XComs go."""
+
+    dag_id: str = "contract"
+    run_id: str = field(default_factory=lambda: f"manual__{uuid.uuid4()}")
+    task_id: str = "run"
+    map_index: int = -1
+    max_tries: int = 2
+    xcoms: dict[str, Any] = field(default_factory=dict)
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        """Keep an XCom."""
+        self.xcoms[key] = value
+
+    @property
+    def context(self) -> Any:
+        """The context of one try."""
+        return {"ti": self}
+
+    def cleared(self) -> Task:
+        """Return the task instance as a user's clear leaves it."""
+        return Task(run_id=self.run_id, map_index=self.map_index, max_tries=self.max_tries + 3)
+
+
+def reborn(trigger: Any) -> JobTrigger:
+    """Return the trigger as a triggerer rebuilds it from the database."""
+    path, kwargs = trigger.serialize()
+    rebuilt = pkgutil.resolve_name(path)(**json.loads(json.dumps(kwargs)))
+    assert isinstance(rebuilt, JobTrigger)
+    return rebuilt
+
+
+async def first_event(trigger: JobTrigger) -> dict[str, Any]:
+    """Run a trigger until it fires, and return what it says as the database keeps it."""
+    async for event in trigger.run():
+        payload = json.dumps(event.payload)
+        assert len(payload) < EVENT_BYTES
+        return dict(json.loads(payload))
+    raise AssertionError("the trigger ended without an event")
+
+
+def run_task(make: Callable[..., RunJobOperator], task: Task, *, mode: str, **kwargs: Any) -> dict[str, Any]:
+    """Run a task to its end, each phase on an operator of its own, as on workers of their own."""
+    deferrable = mode == "deferrable"
+    try:
+        return make(deferrable=deferrable, **kwargs).execute(task.context)
+    except TaskDeferred as deferred:
+        assert deferrable
+        event = asyncio.run(first_event(reborn(deferred.trigger)))
+        resumed = make(deferrable=deferrable, **kwargs)
+        return dict(getattr(resumed, deferred.method_name)(task.context, event))
+
+
+def submit(make: Callable[..., RunJobOperator], task: Task, **kwargs: Any) -> dict[str, Any]:
+    """Submit a task's job and go away, as a worker does that dies right after."""
+    return make(wait_for_completion=False, **kwargs).execute(task.context)

@@ -1,0 +1,98 @@
+"""At most one job for each generation of a task, whatever becomes of the workers."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_mljobs.emulator.server import Emulator
+from airflow_mljobs.exceptions import JobFailed
+from contract.drive import Task, run_task, submit
+from contract.services import Service
+
+FAST = {"poll_interval": 0.05}
+HANG = {"emulator-outcome": "hang"}
+
+
+def test_a_retry_attaches_to_the_running_job(
+    service: Service, mode: str, task: Task, emulator: Emulator
+) -> None:
+    """A try that finds its job at work waits for that one."""
+    first = submit(service.run, task)
+
+    again = run_task(service.run, task, mode=mode, **FAST)
+
+    assert again["name"] == first["name"]
+    assert emulator.requests.count(service.methods["create"]) == 1
+
+
+def test_a_retry_takes_the_result(service: Service, mode: str, task: Task, emulator: Emulator) -> None:
+    """A try whose job succeeded while nobody looked takes its result."""
+    first = run_task(service.run, task, mode=mode, **FAST)
+
+    assert run_task(service.run, task, mode=mode, **FAST) == first
+    assert emulator.requests.count(service.methods["create"]) == 1
+
+
+def test_a_retry_after_a_failure_submits_the_next(
+    service: Service, mode: str, task: Task, emulator: Emulator
+) -> None:
+    """A try whose job failed submits another one."""
+    with pytest.raises(JobFailed):
+        run_task(service.run, task, mode=mode, labels={"emulator-outcome": "failed"}, **FAST)
+
+    assert run_task(service.run, task, mode=mode, **FAST)["status"] == "succeeded"
+    assert emulator.requests.count(service.methods["create"]) == 2
+
+
+def test_a_clear_starts_anew(service: Service, mode: str, task: Task, emulator: Emulator) -> None:
+    """A cleared task submits a job of its own, although the earlier one succeeded."""
+    first = run_task(service.run, task, mode=mode, **FAST)
+
+    again = run_task(service.run, task.cleared(), mode=mode, **FAST)
+
+    assert again["name"] != first["name"]
+    assert emulator.requests.count(service.methods["cancel"]) == 0
+
+
+def test_a_clear_cancels_what_still_runs(service: Service, mode: str, task: Task, emulator: Emulator) -> None:
+    """A cleared task cancels the job of before first, when that one is still at work."""
+    first = submit(service.run, task, labels=HANG)
+
+    again = run_task(service.run, task.cleared(), mode=mode, **FAST)
+
+    assert again["name"] != first["name"]
+    assert again["status"] == "succeeded"
+    assert emulator.requests.count(service.methods["cancel"]) == 1
+
+
+def test_a_lost_answer_is_looked_for(service: Service, mode: str, task: Task, emulator: Emulator) -> None:
+    """A job whose creation was answered by silence is found, and not created again."""
+    emulator.faults.add(method=service.methods["create"], after_commit=True)
+
+    assert run_task(service.run, task, mode=mode, **FAST)["status"] == "succeeded"
+    assert emulator.requests.count(service.methods["create"]) == 1
+
+
+def test_a_submit_that_never_arrived_is_sent_again(service: Service, task: Task, emulator: Emulator) -> None:
+    """A submit that met silence, and left no job behind, is sent once more."""
+    emulator.faults.add(method=service.methods["create"], code="UNAVAILABLE")
+
+    assert submit(service.run, task)["status"] == "active"
+    assert emulator.requests.count(service.methods["create"]) == 2
+
+
+def test_mapped_tasks_do_not_meet(service: Service, emulator: Emulator) -> None:
+    """Two mapped tasks that start in the same moment have a job each."""
+    first = Task()
+    second = Task(run_id=first.run_id, map_index=1)
+    first.map_index = 0
+
+    assert submit(service.run, first)["name"] != submit(service.run, second)["name"]
+
+
+def test_plain_submission_when_not_durable(service: Service, task: Task, emulator: Emulator) -> None:
+    """Without durability every try submits, and nothing is looked for."""
+    names = {submit(service.run, task, durable=False)["name"] for _ in range(2)}
+
+    assert len(names) == 2
+    assert emulator.requests.count(service.methods["list"]) == 0

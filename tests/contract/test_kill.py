@@ -1,0 +1,76 @@
+"""What becomes of the job when the task is killed."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
+
+from airflow_mljobs.emulator.server import Emulator
+from airflow_mljobs.operators.base import RunJobOperator
+from contract.drive import Task, reborn
+from contract.services import Service
+
+HANG = {"emulator-outcome": "hang"}
+
+
+def submitted(service: Service, task: Task, **kwargs: object) -> RunJobOperator:
+    """Return an operator that has submitted its job."""
+    operator = service.run(labels=HANG, wait_for_completion=False, **kwargs)
+    operator.execute(task.context)
+    return operator
+
+
+def kill_deferred(service: Service, task: Task, **kwargs: object) -> None:
+    """Kill a task whose trigger is waiting."""
+    with pytest.raises(TaskDeferred) as deferred:
+        service.run(labels=HANG, deferrable=True, **kwargs).execute(task.context)
+    asyncio.run(reborn(deferred.value.trigger).on_kill())
+
+
+def test_kill_on_the_worker_cancels(service: Service, task: Task, emulator: Emulator) -> None:
+    """A killed task asks the service once to cancel its job."""
+    submitted(service, task).on_kill()
+
+    assert emulator.requests.count(service.methods["cancel"]) == 1
+
+
+def test_kill_while_deferred_cancels(service: Service, task: Task, emulator: Emulator) -> None:
+    """A task killed while deferred asks the service once to cancel its job."""
+    kill_deferred(service, task)
+
+    assert emulator.requests.count(service.methods["cancel"]) == 1
+
+
+def test_kill_leaves_the_job_when_told_so(service: Service, task: Task, emulator: Emulator) -> None:
+    """With cancel_on_kill off, a killed task leaves its job alone in both modes."""
+    submitted(service, task, cancel_on_kill=False).on_kill()
+    kill_deferred(service, task, cancel_on_kill=False)
+
+    assert emulator.requests.count(service.methods["cancel"]) == 0
+
+
+def test_a_cancel_that_meets_silence_is_repeated(service: Service, task: Task, emulator: Emulator) -> None:
+    """A cancel that is not answered is sent again."""
+    emulator.faults.add(method=service.methods["cancel"], code="UNAVAILABLE")
+
+    submitted(service, task).on_kill()
+
+    assert emulator.requests.count(service.methods["cancel"]) == 2
+
+
+def test_a_refused_cancel_does_not_hide_the_kill(service: Service, task: Task, emulator: Emulator) -> None:
+    """A cancel that the service refuses is logged, and raises nothing."""
+    emulator.faults.add(method=service.methods["cancel"], code="PERMISSION_DENIED")
+
+    submitted(service, task).on_kill()
+
+    assert emulator.requests.count(service.methods["cancel"]) == 1
+
+
+def test_a_kill_before_any_job_is_quiet(service: Service, emulator: Emulator) -> None:
+    """A task killed before it submitted anything sends nothing."""
+    service.run().on_kill()
+
+    assert emulator.requests.counts() == {}

@@ -1,0 +1,108 @@
+"""The main job, on a real Airflow: jobs that succeed, fail, and are killed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stack import Stack, wait_until
+
+
+def finished(stack: Stack, dag_id: str) -> str:
+    """Run a DAG to its end and return the run's id."""
+    run_id = stack.trigger(dag_id)
+    wait_until(
+        lambda: stack.run_state(dag_id, run_id) in {"success", "failed"},
+        within=120,
+        what=f"The end of {dag_id}",
+    )
+    return run_id
+
+
+def log_of(stack: Stack, dag_id: str, run_id: str, task_id: str) -> str:
+    """Return the log of the task's last try."""
+    task = stack.tasks(dag_id, run_id)[task_id]
+    return stack.task_log(dag_id, run_id, task_id, task["try_number"])
+
+
+@pytest.mark.parametrize("dag_id", ["vertex_ai_pipeline", "vertex_ai_custom_job"])
+def test_example_dag(stack: Stack, dag_id: str) -> None:
+    """An example DAG runs its job for real, deferred, and a downstream task reads what the job made."""
+    run_id = finished(stack, dag_id)
+
+    job = stack.xcom(dag_id, run_id, "run")
+    result = stack.xcom(dag_id, run_id, "report")
+    assert stack.run_state(dag_id, run_id) == "success"
+    assert job["status"] == "succeeded"
+    assert stack.job(job["name"])["state"] == job["state"]
+    assert result["accuracy"] > 0.8
+    log = log_of(stack, dag_id, run_id, "run")
+    assert f"Job {job['name']} is {job['state']}" in log, log
+
+
+@pytest.fixture(scope="module")
+def failures(stack: Stack) -> str:
+    """A run in which every job fails."""
+    return finished(stack, "failures")
+
+
+@pytest.mark.parametrize("task_id", ["custom_job_deferrable", "custom_job_worker"])
+def test_custom_job_failure(stack: Stack, failures: str, task_id: str) -> None:
+    """A failed custom job's exit code and last output lines are in the task's error."""
+    log = errors_of(stack, "failures", failures, task_id)
+
+    assert stack.tasks("failures", failures)[task_id]["state"] == "failed"
+    assert "JobFailed" in log
+    assert "exited with a non-zero status of 3" in log
+    assert "disk quota exceeded" in log
+
+
+def test_pipeline_failure(stack: Stack, failures: str) -> None:
+    """A failed pipeline's task and that task's own exception are in the error."""
+    log = errors_of(stack, "failures", failures, "pipeline")
+
+    assert "The failed tasks are: [evaluate]" in log
+    assert "Task evaluate failed" in log
+    assert "is below the required 1.0" in log
+
+
+@pytest.mark.parametrize("mode", ["deferrable", "worker"])
+def test_kill_cancels_the_job(stack: Stack, mode: str) -> None:
+    """A task marked as failed cancels its job and says so, and its link was there while it ran."""
+    dag_id, waiting = f"endless_{mode}", "deferred" if mode == "deferrable" else "running"
+    run_id = stack.trigger(dag_id)
+    wait_until(lambda: stack.tasks(dag_id, run_id)["run"]["state"] == waiting, within=60, what="The wait")
+    path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/run"
+
+    def link() -> str | None:
+        return stack.xcom(dag_id, run_id, "run", key="_link_CustomJobLink")
+
+    name = wait_until(lambda: job_behind(stack, link()), within=30, what="The link")
+    wait_until(lambda: stack.job(name)["state"] == "JOB_STATE_RUNNING", within=30, what="The job's start")
+
+    stack.api("PATCH", path, json={"new_state": "failed"})
+
+    wait_until(
+        lambda: stack.job(name)["state"] == "JOB_STATE_CANCELLED", within=60, what="The job's cancellation"
+    )
+    wait_until(
+        lambda: f"sked the service to cancel job {name}" in log_of(stack, dag_id, run_id, "run"),
+        within=30,
+        what="The word of it in the task's log",
+    )
+    assert stack.tasks(dag_id, run_id)["run"]["state"] == "failed"
+
+
+def job_behind(stack: Stack, page: str | None) -> str | None:
+    """Return the job whose page a link leads to."""
+    return next(
+        (job["name"] for job in stack.jobs() if page and job["name"].rpartition("/")[-1] in page), None
+    )
+
+
+def errors_of(stack: Stack, dag_id: str, run_id: str, task_id: str) -> str:
+    """Return a task's log with the exceptions in it, which Airflow keeps apart from the lines."""
+    task: dict[str, Any] = stack.tasks(dag_id, run_id)[task_id]
+    path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{task['try_number']}"
+    return str(stack.api("GET", path)["content"])
