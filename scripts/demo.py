@@ -70,7 +70,7 @@ def seconds_between(job: dict[str, Any]) -> str:
     """Return how long a job took from its creation to its end."""
     begin, end = job.get("created"), job.get("ended")
     if not begin or not end:
-        return "–"
+        return "-"
     return f"{(datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds():.1f} s"
 
 
@@ -87,7 +87,7 @@ def summarise(stack: Stack, runs: dict[str, str]) -> tuple[Table, bool]:
         well &= succeeded and bool(result) and stack.run_state(example.dag_id, run_id) == "success"
         table.add_row(
             example.service,
-            job.get("name", "–").rpartition("/")[-1],
+            job.get("name", "-").rpartition("/")[-1],
             job.get("state") or "no job",
             seconds_between(job),
             describe(result) if result else failure(stack, example.dag_id, run_id),

@@ -15,6 +15,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 
@@ -48,7 +51,11 @@ class InvalidJobSpec(AirflowFailException, ValueError):
     def __init__(self, *, field: str, value: object, rule: str) -> None:
         super().__init__(f"{field}={_brief(value)} is not valid: {rule}")
         self.field = field
+        self.value = value
         self.rule = rule
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), field=self.field, value=self.value, rule=self.rule), ()
 
 
 def _brief(value: object) -> str:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from datetime import timedelta
+
 import pytest
+from airflow.sdk.execution_time.timeout import timeout
 
 from airflow_mljobs.emulator.server import Emulator
 from airflow_mljobs.exceptions import (
@@ -98,17 +102,22 @@ def test_long_silence_leaves_the_job_running(
     assert emulator.requests.count(service.methods["cancel"]) == 0
 
 
-def test_deadline_cancels(service: Service, task: Task, emulator: Emulator) -> None:
-    """While deferred, the task's execution timeout cancels the job and says so."""
-    from datetime import timedelta
+def test_deadline_cancels(service: Service, mode: str, task: Task, emulator: Emulator) -> None:
+    """The task's execution timeout cancels the job and says so."""
+    submit(service.run, Task())  # imports take their time, and are not what is timed here
+    emulator.requests.reset()
+    limit = timedelta(seconds=1.5)
+    # On a worker, Airflow itself raises when the time is over.
+    alarm = timeout(limit.total_seconds()) if mode == "worker" else nullcontext()
 
-    with pytest.raises(JobTimeout, match="Asked the service to cancel job"):
+    with pytest.raises(JobTimeout, match=r"deadline passed\. Asked the service to cancel job"), alarm:
         run_task(
             service.run,
             task,
-            mode="deferrable",
+            mode=mode,
             labels={"emulator-outcome": "hang"},
-            execution_timeout=timedelta(seconds=0.3),
+            execution_timeout=limit,
+            cancel_on_kill=False,
             **FAST,
         )
 

@@ -39,6 +39,7 @@ KINDS: Mapping[type[BaseException], FailureKind] = {
     api.Aborted: FailureKind.UNAVAILABLE,
     api.RetryError: FailureKind.UNAVAILABLE,
     auth.TransportError: FailureKind.UNAVAILABLE,
+    auth.TimeoutError: FailureKind.UNAVAILABLE,
     auth.RefreshError: FailureKind.UNAVAILABLE,
     requests.ConnectionError: FailureKind.UNAVAILABLE,
     requests.Timeout: FailureKind.UNAVAILABLE,
@@ -119,7 +120,7 @@ def check_display_name(display_name: str) -> None:
         raise InvalidJobSpec(field="display_name", value=display_name, rule="has 1 to 128 characters")
 
 
-def check_labels(labels: Mapping[str, str]) -> None:
+def check_labels(labels: Mapping[str, Any]) -> None:
     """Hold labels to the rules of https://cloud.google.com/vertex-ai/docs/general/labels-best-practices.
 
     :raises InvalidJobSpec: naming the first label that breaks one.
@@ -131,7 +132,7 @@ def check_labels(labels: Mapping[str, str]) -> None:
                 value=key,
                 rule="a key begins with a lower-case letter and has at most 63 of a-z, 0-9, _ and -",
             )
-        if not LABEL_VALUE.fullmatch(str(value)):
+        if not isinstance(value, str) or not LABEL_VALUE.fullmatch(value):
             raise InvalidJobSpec(
                 field=f"labels[{key!r}]",
                 value=value,

@@ -43,7 +43,7 @@ class Submit:
 
     :param number: counts within the generation, from 1.
     :param first: whether the task instance never had a job before.
-    :param superseded: active jobs of earlier generations, to be cancelled before.
+    :param superseded: active jobs of other generations, to be cancelled before.
     """
 
     number: int

@@ -37,7 +37,8 @@ class Progress:
 
     def __post_init__(self) -> None:
         for field in ("running", "failed"):
-            object.__setattr__(self, field, tuple(name[:63] for name in getattr(self, field)[:TASKS_NAMED]))
+            named = getattr(self, field)[:TASKS_NAMED]
+            object.__setattr__(self, field, tuple(shorten(name, limit=65) for name in named))
 
     def __str__(self) -> str:
         parts = [f"{self.done} of {self.total} tasks done"]
@@ -112,7 +113,7 @@ class Job:
 
 
 def shorten(text: str, *, limit: int) -> str:
-    """Cut the middle out of a text until its JSON form takes at most ``limit`` bytes.
+    """Cut the middle out of a text until its JSON form takes at most ``limit`` bytes, of some fifty or more.
 
     A summary stands at the beginning of an error, the exception itself at its end: both stay.
     """
@@ -139,7 +140,7 @@ def describe_change(before: Job | None, now: Job) -> str | None:
 def format_duration(duration: timedelta) -> str:
     """Write a duration as a person would: ``2 h 03 min``, ``4 min 10 s``, ``3.2 s``."""
     seconds = duration.total_seconds()
-    if seconds < 60:
+    if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:

@@ -79,6 +79,7 @@ class Poller:
     failure_tolerance: float = 3600.0
     deadline: float | None = None
     _failing_since: float | None = field(default=None, init=False)
+    _denied_since: float | None = field(default=None, init=False)
     _failures: int = field(default=0, init=False)
     _missed: bool = field(default=False, init=False)
 
@@ -92,12 +93,14 @@ class Poller:
         return Wait(seconds=min(decision.seconds, self.deadline - now))
 
     def _after_job(self, job: Job) -> Finish | Wait:
-        self._failing_since, self._failures, self._missed = None, 0, False
+        self._failing_since, self._denied_since, self._failures, self._missed = None, None, 0, False
         return Wait(seconds=self.poll_interval) if job.status is JobStatus.ACTIVE else Finish(job=job)
 
     def _after_failure(self, failure: Failure, now: float) -> Wait | GiveUp:
-        if self._failing_since is None:
-            self._failing_since = now
+        self._failing_since = now if self._failing_since is None else self._failing_since
+        # An outage may end in a refusal, whose few minutes begin only then.
+        denied_since = now if self._denied_since is None else self._denied_since
+        self._denied_since = denied_since if failure.kind is FailureKind.DENIED else None
         self._failures += 1
         silent = now - self._failing_since
         match failure.kind:
@@ -110,6 +113,7 @@ class Poller:
             case FailureKind.UNAVAILABLE | FailureKind.QUOTA:
                 tolerance = self.failure_tolerance
             case FailureKind.DENIED:
+                silent = now - denied_since
                 tolerance = min(DENIED_TOLERANCE, self.failure_tolerance)
             case _:
                 return GiveUp(verdict=Verdict.ERROR, message=failure.message)

@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import BaseOperator, conf
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout, BaseOperator, conf
 
 from airflow_mljobs.exceptions import InvalidJobSpec, JobError
 from airflow_mljobs.jobs import (
@@ -150,7 +150,10 @@ class RunJobOperator(JobOperator):
                 timeout=self.execution_timeout + BACKSTOP if self.execution_timeout else None,
             )
         poller = Poller(poll_interval=self.poll_interval, failure_tolerance=self.poll_failure_tolerance)
-        end = self.hook.wait_for_job(job.name, poller=poller, logger=self.log)
+        try:
+            end = self.hook.wait_for_job(job.name, poller=poller, logger=self.log)
+        except AirflowTaskTimeout as error:
+            raise self._given_up(job.name, Verdict.TIMEOUT, "the task's deadline passed") from error
         if isinstance(end, GiveUp):
             raise self._given_up(job.name, end.verdict, end.message)
         return self._finish(end.job)

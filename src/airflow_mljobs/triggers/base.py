@@ -13,6 +13,7 @@ from asgiref.sync import sync_to_async
 
 from airflow_mljobs._compat import TRIGGERS_HEAR_KILLS
 from airflow_mljobs.jobs import Failure, Finish, GiveUp, Job, Poller, describe_change
+from airflow_mljobs.jobs.job import shorten
 from airflow_mljobs.triggers.watch import Scope, build_hook, shared_watch
 
 CANCEL_WITHIN = 20.0
@@ -93,7 +94,7 @@ class JobTrigger(BaseTrigger):
                     case GiveUp(verdict=verdict, message=message):
                         error = {
                             "verdict": verdict.value,
-                            "message": message[:1_000],
+                            "message": shorten(message, limit=1_000),
                             "job_name": self.job_name,
                         }
                         return {"job": job.to_dict() if job else None, "error": error}

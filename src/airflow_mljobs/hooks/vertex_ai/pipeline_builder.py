@@ -6,6 +6,7 @@ The SDK's builder would first look for a staging bucket, and make one; this one 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -142,6 +143,8 @@ def _check_parameters(declared: Mapping[str, Any], values: Mapping[str, Any]) ->
                 else ""
             )
             raise InvalidJobSpec(field=field, value=value, rule=f"the pipeline declares {kind}{hint}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InvalidJobSpec(field=field, value=value, rule="is a finite number: JSON has no other")
     for name, definition in declared.items():
         optional = definition.get("isOptional") or "defaultValue" in definition
         if name not in values and not optional and "parameterType" in definition:

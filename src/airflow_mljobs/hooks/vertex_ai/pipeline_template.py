@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from packaging.version import InvalidVersion, Version
 
 from airflow_mljobs.exceptions import InvalidJobSpec
 from airflow_mljobs.hooks.google import REQUEST_TIMEOUT
@@ -42,6 +43,9 @@ def load_template(path: str, *, project: str | None, credentials: Credentials | 
         document if isinstance(document, dict) and "pipelineSpec" in document else {"pipelineSpec": document}
     )
     _check_spec(job["pipelineSpec"], path)
+    if not isinstance(job.get("runtimeConfig") or {}, dict):
+        rule = "must have a mapping as its runtimeConfig"
+        raise InvalidJobSpec(field="template_path", value=path, rule=rule)
     return {"pipelineSpec": job["pipelineSpec"], "runtimeConfig": job.get("runtimeConfig") or {}}
 
 
@@ -74,7 +78,7 @@ def _read_storage(path: str, project: str | None, credentials: Credentials | Non
 
     client = Client(project=project, credentials=credentials)
     try:
-        content: bytes = Blob.from_string(path, client=client).download_as_bytes(timeout=REQUEST_TIMEOUT)
+        content: bytes = Blob.from_uri(path, client=client).download_as_bytes(timeout=REQUEST_TIMEOUT)
     except (NotFound, ValueError) as error:
         raise InvalidJobSpec(
             field="template_path", value=path, rule="must name an object in Cloud Storage; there is none"
@@ -111,5 +115,13 @@ def _check_spec(spec: Any, path: str) -> None:
             raise InvalidJobSpec(
                 field="template_path", value=path, rule=f"must hold a compiled pipeline; it has no {field!r}"
             )
+    if not isinstance(spec["root"], dict):
+        raise InvalidJobSpec(field="template_path", value=path, rule="must have a mapping as its root")
+    try:
+        Version(str(spec["schemaVersion"]))
+    except InvalidVersion as error:
+        raise InvalidJobSpec(
+            field="template_path", value=path, rule=f"must have a version as its schemaVersion, but: {error}"
+        ) from error
     if not isinstance(spec["pipelineInfo"], dict) or not spec["pipelineInfo"].get("name"):
         raise InvalidJobSpec(field="template_path", value=path, rule="must name its pipeline in pipelineInfo")

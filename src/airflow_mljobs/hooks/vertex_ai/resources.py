@@ -53,11 +53,15 @@ def _without_secrets(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     return {
-        key: [{**entry, "value": "***"} for entry in item]
+        key: [_without_value(entry) for entry in item]
         if key == "env" and isinstance(item, list)
         else _without_secrets(item)
         for key, item in value.items()
     }
+
+
+def _without_value(entry: Any) -> Any:
+    return {**entry, "value": "***"} if isinstance(entry, dict) else entry
 
 
 def pipeline_name(job: types.PipelineJob) -> str | None:

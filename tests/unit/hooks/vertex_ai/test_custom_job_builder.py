@@ -21,7 +21,7 @@ PACKAGE: dict[str, Any] = {
     }
 }
 POOLS = "custom_job.job_spec.worker_pool_specs"
-FORM = "must have the form of a CustomJob"
+FORM = "has the form of a CustomJob"
 
 
 def job(*pools: dict[str, Any], **fields: Any) -> dict[str, Any]:
@@ -64,19 +64,19 @@ def test_what_was_given_is_left_as_it_was(make: Any) -> None:
     built = build_custom_job(source, labels={"team": "risk"})
     built.display_name = "changed"
     assert before == source
-    assert {"team": "risk"} == dict(built.labels)
+    assert dict(built.labels) == {"team": "risk"}
 
 
 def test_further_labels_join_the_jobs_own() -> None:
     """Labels given beside the job are added, and win."""
     built = build_custom_job(job(CONTAINER, labels={"a": "1", "b": "1"}), labels={"b": "2"})
-    assert {"a": "1", "b": "2"} == dict(built.labels)
+    assert dict(built.labels) == {"a": "1", "b": "2"}
 
 
 def test_an_empty_later_pool_keeps_its_place() -> None:
     """A job without parameter servers leaves their pool empty, as the API has it."""
     built = build_custom_job(job(CONTAINER, {}, CONTAINER))
-    assert [True, False, True] == ["container_spec" in pool for pool in built.job_spec.worker_pool_specs]
+    assert ["container_spec" in pool for pool in built.job_spec.worker_pool_specs] == [True, False, True]
 
 
 @pytest.mark.parametrize(
@@ -107,9 +107,7 @@ def test_a_pool_without_work_is_refused(pools: list[dict[str, Any]], number: int
 
 def test_a_pool_with_both_kinds_of_work_is_refused() -> None:
     """A pool does not run a container and a package at once; the refusal leads to the pool."""
-    with refused("custom_job", ["display_name", "job_spec"], FORM) as _:
-        build_custom_job(job(CONTAINER | PACKAGE))
-    with pytest.raises(InvalidJobSpec, match=r"task.* oneof .*worker_pool_specs\[0\]"):
+    with refused(f"{POOLS}[0]", sorted(CONTAINER | PACKAGE), 'should not have multiple "task" oneof fields'):
         build_custom_job(job(CONTAINER | PACKAGE))
 
 
@@ -128,25 +126,22 @@ def test_a_package_without_a_required_field_is_refused(required: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "shown", "rule"),
+    ("source", "field", "shown", "rule"),
     [
-        (job(CONTAINER, unknown=1), ["display_name", "job_spec", "unknown"], '"unknown"'),
-        (job(CONTAINER | {"replicas": 2}), ["display_name", "job_spec"], '"replicas"'),
-        (job({"replica_count": "many"}), ["display_name", "job_spec"], "replica_count"),
-        ({"display_name": "Train", "job_spec": "x"}, ["display_name", "job_spec"], "job_spec"),
-        ({"display_name": 5}, ["display_name"], "display_name"),
-        ([1], "list", FORM),
-        ("train", "str", FORM),
-        (None, "NoneType", FORM),
+        (job(CONTAINER, unknown=1), "custom_job", ["display_name", "job_spec", "unknown"], '"unknown"'),
+        (job(CONTAINER | {"replicas": 2}), f"{POOLS}[0]", sorted(CONTAINER | {"replicas": 2}), '"replicas"'),
+        (job({"replica_count": "many"}), "custom_job", ["display_name", "job_spec"], "replica_count"),
+        ({"display_name": "Train", "job_spec": "x"}, "custom_job.job_spec", "str", "job_spec"),
+        ({"display_name": 5}, "custom_job", ["display_name"], "display_name"),
+        ([1], "custom_job", "list", FORM),
+        ("train", "custom_job", "str", FORM),
+        (None, "custom_job", "NoneType", FORM),
     ],
 )
-def test_what_is_no_custom_job_is_refused(source: Any, shown: object, rule: str) -> None:
+def test_what_is_no_custom_job_is_refused(source: Any, field: str, shown: object, rule: str) -> None:
     """A field that the API does not know, or of another type, is named."""
-    with refused("custom_job", shown, FORM):
+    with refused(field, shown, rule):
         build_custom_job(source)
-    with pytest.raises(InvalidJobSpec) as caught:
-        build_custom_job(source)
-    assert rule in caught.value.rule
 
 
 @pytest.mark.parametrize(

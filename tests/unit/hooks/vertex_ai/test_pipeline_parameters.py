@@ -39,6 +39,13 @@ def configure(
     return config
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_value_that_json_has_no_word_for_is_refused(value: float) -> None:
+    """A number that is none, or has no end, never leaves this machine."""
+    with refused("parameter_values['p']", value, "is a finite number"):
+        configure({"p": {"parameterType": "NUMBER_DOUBLE"}}, {"p": value})
+
+
 @pytest.mark.parametrize(
     ("kind", "value"),
     [
@@ -119,14 +126,14 @@ def test_a_required_parameter_must_be_given(values: dict[str, Any] | None, shown
 def test_a_default_may_be_left_alone(extra: dict[str, Any], values: dict[str, Any] | None) -> None:
     """A parameter with a default, or an optional one, need not be given, and is not sent."""
     config = configure({"epochs": {"parameterType": "NUMBER_INTEGER"} | extra}, values)
-    assert {} == config.get("parameterValues", {})
+    assert config.get("parameterValues", {}) == {}
 
 
 def test_the_callers_value_wins_over_the_jobs() -> None:
     """Values in a whole job's configuration stand where the caller says nothing."""
     declared = {name: {"parameterType": "STRING"} for name in "ab"}
     config = configure(declared, {"b": "mine"}, runtime={"parameterValues": {"a": "x", "b": "y"}})
-    assert {"a": "x", "b": "mine"} == config["parameterValues"]
+    assert config["parameterValues"] == {"a": "x", "b": "mine"}
 
 
 def test_a_wrong_value_in_the_job_itself_is_refused() -> None:
@@ -170,15 +177,8 @@ def test_an_old_job_brings_its_own_values() -> None:
     }
     declared = {"n": {"type": "INT"}, "r": {"type": "DOUBLE"}, "s": {"type": "STRING"}}
     config = configure(declared, {"s": "mine"}, version="2.0.0", runtime=runtime)
-    assert {
+    assert config["parameters"] == {
         "n": {"intValue": "3"},
         "r": {"doubleValue": 0.5},
         "s": {"stringValue": "mine"},
-    } == config["parameters"]
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-def test_a_number_that_json_lacks_is_refused(value: float) -> None:
-    """A number that the service could not read is refused before it is asked."""
-    with refused("parameter_values['p']", value, "finite"):
-        configure({"p": {"parameterType": "NUMBER_DOUBLE"}}, {"p": value})
+    }

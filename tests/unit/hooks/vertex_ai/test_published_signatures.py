@@ -53,7 +53,7 @@ def published(hook: type) -> type:
 
 @pytest.mark.parametrize(("hook", "name"), [(hook, name) for hook in PUBLISHED for name in PUBLISHED[hook]])
 def test_a_published_method_keeps_its_signature(hook: type, name: str) -> None:
-    """A call written for the published hook means the same here; what is ours comes after, and may stay out."""
+    """A call written for the published hook means the same here; what is ours comes after it."""
     theirs = list(inspect.signature(getattr(published(hook), name)).parameters.values())
     ours = list(inspect.signature(getattr(hook, name)).parameters.values())
     added = ours[len(theirs) :]

@@ -49,8 +49,8 @@ def test_a_custom_jobs_environment_is_hidden() -> None:
     pools = values["job_spec"]["worker_pool_specs"]
     assert [shown, shown] == [pools[0]["container_spec"]["env"], pools[1]["python_package_spec"]["env"]]
     assert "s3cret" not in json.dumps(values)
-    assert "Train" == values["display_name"]
-    assert "s3cret" == resource.job_spec.worker_pool_specs[0].container_spec.env[0].value
+    assert values["display_name"] == "Train"
+    assert resource.job_spec.worker_pool_specs[0].container_spec.env[0].value == "s3cret"
 
 
 def test_a_pipelines_environment_is_hidden() -> None:
@@ -86,7 +86,7 @@ def test_no_mask_stays_none() -> None:
 
 def test_the_pipeline_itself_is_no_task() -> None:
     """The entry that stands for the whole pipeline is not counted."""
-    assert ["a", "b"] == [t.task_name for t in tasks_of(pipeline(**tasks(("a", "FAILED"), ("b", "RUNNING"))))]
+    assert [t.task_name for t in tasks_of(pipeline(**tasks(("a", "FAILED"), ("b", "RUNNING"))))] == ["a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -94,9 +94,7 @@ def test_the_pipeline_itself_is_no_task() -> None:
     [
         (pipeline(), None),
         (
-            pipeline(
-                **tasks(("a", "SUCCEEDED"), ("b", "SKIPPED"), ("c", "NOT_TRIGGERED"), ("d", "PENDING"))
-            ),
+            pipeline(**tasks(("a", "SUCCEEDED"), ("b", "SKIPPED"), ("c", "NOT_TRIGGERED"), ("d", "PENDING"))),
             Progress(total=4, done=3),
         ),
         (
@@ -162,4 +160,4 @@ def test_another_kind_of_name_is_refused(name: str) -> None:
 
 def test_a_name_is_made_as_it_is_read() -> None:
     """What `full_name` writes, `parse_name` reads."""
-    assert ("p", "r", "7") == CustomJobHook.parse_name(CustomJobHook.full_name("p", "r", "7"))
+    assert CustomJobHook.parse_name(CustomJobHook.full_name("p", "r", "7")) == ("p", "r", "7")
