@@ -132,31 +132,38 @@ class Stack:
         with ExitStack() as stack:
             stack.callback(self._session.close)
             stack.callback(self._stop)
-            self._start_emulator()
-            self._start_airflow()
+            # Both at once: each spends its first seconds on imports.
+            emulator_is_up = self._start_emulator()
+            airflow_is_up = self._start_airflow()
+            wait_until(emulator_is_up, within=60, what="The emulator's start")
+            wait_until(airflow_is_up, within=120, what="Airflow's start")
+            self._log_in()
             yield self
 
     def _stop(self) -> None:
         for service in reversed(self.services):
             service.stop()
 
-    def _start_emulator(self) -> None:
+    def _start_emulator(self) -> Callable[[], bool]:
+        grpc_port, http_port = free_port(), free_port()
+        self.emulator = {"grpc": f"localhost:{grpc_port}", "http": f"http://localhost:{http_port}"}
         ready = self.home / "emulator.json"
         argv = [sys.executable, "-m", "airflow_mljobs.emulator", "--engine", self.engine]
-        argv += ["--grpc-port", "0", "--http-port", "0", "--seconds", str(self.seconds)]
+        argv += ["--grpc-port", str(grpc_port), "--http-port", str(http_port)]
+        argv += ["--seconds", str(self.seconds)]
         argv += ["--data", str(self.home / "emulator"), "--ready-file", str(ready)]
         if kfp_python := os.environ.get("MLJOBS_KFP_PYTHON"):
             argv += ["--kfp-python", kfp_python]
         service = Service.start("The emulator", argv, env=os.environ, log=self.home / "emulator.log")
         self.services.append(service)
 
-        def look() -> dict[str, str] | None:
+        def is_up() -> bool:
             service.check()
-            return json.loads(ready.read_text()) if ready.exists() else None
+            return ready.exists()
 
-        self.emulator = wait_until(look, within=60, what="The emulator's start")
+        return is_up
 
-    def _start_airflow(self) -> None:
+    def _start_airflow(self) -> Callable[[], bool]:
         port = free_port()
         self.url = f"http://localhost:{port}"
         env = {**os.environ, **self._airflow_settings(port)}
@@ -164,7 +171,7 @@ class Stack:
         service = Service.start("Airflow", argv, env=env, log=self.home / "airflow.log")
         self.services.append(service)
 
-        def healthy() -> bool:
+        def is_up() -> bool:
             service.check()
             try:
                 health = requests.get(f"{self.url}/api/v2/monitor/health", timeout=5).json()
@@ -173,8 +180,7 @@ class Stack:
             parts = ("metadatabase", "scheduler", "triggerer", "dag_processor")
             return all(health.get(part, {}).get("status") == "healthy" for part in parts)
 
-        wait_until(healthy, within=120, what=f"Airflow's start (its log: {service.log})")
-        self._log_in()
+        return is_up
 
     def _airflow_settings(self, port: int) -> dict[str, str]:
         connection = {
