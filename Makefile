@@ -10,7 +10,6 @@ KFP := $(LOCAL)/kfp/bin/python
 export MLJOBS_KFP_PYTHON := $(CURDIR)/$(KFP)
 # Airflow reads its settings from here at import, and must not meet those of another installation.
 export AIRFLOW_HOME := $(CURDIR)/$(LOCAL)/airflow
-export AIRFLOW__CORE__UNIT_TEST_MODE :=
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
 
 .DEFAULT_GOAL := help

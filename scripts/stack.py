@@ -166,7 +166,9 @@ class Stack:
     def _start_airflow(self) -> Callable[[], bool]:
         port = free_port()
         self.url = f"http://localhost:{port}"
-        env = {**os.environ, **self._airflow_settings(port)}
+        # Settings of another Airflow on this machine are not ours.
+        env = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")}
+        env |= self._airflow_settings(port)
         argv = [str(Path(sys.executable).with_name("airflow")), "standalone"]
         service = Service.start("Airflow", argv, env=env, log=self.home / "airflow.log")
         self.services.append(service)
