@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from google.protobuf.json_format import MessageToDict
 from starlette.responses import (
     HTMLResponse,
     JSONResponse,
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from airflow_mljobs.emulator.faults import Fault
     from airflow_mljobs.emulator.server import Emulator
+    from airflow_mljobs.emulator.services.lifecycle import Lifecycle
 
 _SHOWN = 200
 
@@ -50,16 +50,19 @@ class Console:
             Route("/_emulator/requests/reset", self._reset_requests, methods=["POST"]),
             Route("/_emulator/faults", self._faults, methods=["GET", "POST", "DELETE"]),
             Route("/_emulator/clock", self._clock, methods=["GET", "POST"]),
-            *(Route(jobs.page, self._console_page(jobs.collection)) for jobs in self._emulator.jobs.values()),
+            *(
+                Route(jobs.page, self._console_page(jobs))
+                for jobs in self._emulator.jobs.values()
+                if jobs.page
+            ),
         ]
 
     @staticmethod
-    def _console_page(collection: str) -> Callable[[Request], Awaitable[Response]]:
+    def _console_page(jobs: Lifecycle) -> Callable[[Request], Awaitable[Response]]:
         """Lead from where the service's own console shows a job to where this one does."""
 
         async def redirect(request: Request) -> Response:
-            project, place = request.query_params.get("project", ""), request.path_params
-            name = f"projects/{project}/locations/{place['region']}/{collection}/{place['job_id']}"
+            name = jobs.name_behind({"project": "", **request.query_params, **request.path_params})
             return RedirectResponse(quote(f"/_emulator/jobs/{name}"))
 
         return redirect
@@ -85,8 +88,8 @@ class Console:
         }
 
     def _resource(self, record: Record) -> dict[str, Any]:
-        resource: dict[str, Any] = MessageToDict(self._emulator.jobs[record.kind].load(record))
-        return resource
+        jobs = self._emulator.jobs[record.kind]
+        return jobs.as_json(jobs.load(record))
 
     async def _health(self, request: Request) -> Response:
         return JSONResponse({"status": "ok"})

@@ -17,6 +17,7 @@ from airflow_mljobs.emulator.clock import Clock, moment_of
 from airflow_mljobs.emulator.console import Console
 from airflow_mljobs.emulator.execution.simulate import SimulateEngine
 from airflow_mljobs.emulator.faults import Faults, Requests
+from airflow_mljobs.emulator.http import HttpGateway
 from airflow_mljobs.emulator.operations import Operations
 from airflow_mljobs.emulator.rpc import Gateway
 from airflow_mljobs.emulator.services.metadata import Metadata
@@ -25,11 +26,13 @@ from airflow_mljobs.emulator.storage import storage_routes
 from airflow_mljobs.emulator.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
     from airflow_mljobs.emulator.execution.base import Engine, Update
+    from airflow_mljobs.emulator.services.http_jobs import HttpJobs
+    from airflow_mljobs.emulator.services.lifecycle import Lifecycle
     from airflow_mljobs.emulator.services.vertex import VertexJobs
 
 _LOOPBACK = "127.0.0.1"
@@ -49,6 +52,7 @@ class Emulator:
     """
 
     services: ClassVar[tuple[type[VertexJobs], ...]] = (PipelineJobs, CustomJobs)
+    http_services: ClassVar[tuple[type[HttpJobs], ...]] = ()
 
     def __init__(
         self,
@@ -75,16 +79,19 @@ class Emulator:
             self._engine = self._choose_engine(engine, seconds, cancel_seconds, kfp_python)
             stack.callback(self._engine.close)
             operations = Operations(store=self.store, clock=self.clock)
-            self.jobs: Mapping[str, VertexJobs] = {
-                service.noun: service(
-                    store=self.store, clock=self.clock, engine=self._engine, operations=operations
-                )
+            over_grpc = [
+                service(store=self.store, clock=self.clock, engine=self._engine, operations=operations)
                 for service in self.services
-            }
+            ]
+            over_http = [
+                service(store=self.store, clock=self.clock, engine=self._engine)
+                for service in self.http_services
+            ]
+            self.jobs: Mapping[str, Lifecycle] = {jobs.noun: jobs for jobs in (*over_grpc, *over_http)}
             # Before the first request, or a job just created would be taken for one left by an earlier run.
             self._recover()
-            self._serve_grpc(server, operations)
-            stack.callback(self._serve_http(listener))
+            self._serve_grpc(server, operations, over_grpc)
+            stack.callback(self._serve_http(listener, over_http))
             stack.callback(self.clock.close)
             stack.callback(self.faults.close)
             self._stack = stack.pop_all()
@@ -139,20 +146,31 @@ class Emulator:
             [self.jobs[record.kind].stored(record, self.jobs[record.kind].load(record)) for record in records]
         )
 
-    def _serve_grpc(self, server: grpc.Server, operations: Operations) -> None:
+    def _serve_grpc(
+        self, server: grpc.Server, operations: Operations, services: Sequence[VertexJobs]
+    ) -> None:
         metadata = Metadata(store=self.store, clock=self.clock)
         gateway = Gateway(requests=self.requests, faults=self.faults, catch_up=self.catch_up)
         server.add_generic_rpc_handlers(
             [
                 gateway.handler(operations.service, operations.methods()),
                 gateway.handler(metadata.service, metadata.methods()),
-                *(gateway.handler(jobs.service, jobs.methods()) for jobs in self.jobs.values()),
+                *(gateway.handler(jobs.service, jobs.methods()) for jobs in services),
             ]
         )
         server.start()
 
-    def _serve_http(self, listener: socket.socket) -> Callable[[], None]:
+    def _serve_http(self, listener: socket.socket, services: Sequence[HttpJobs]) -> Callable[[], None]:
         routes = [*Console(self).routes(), *storage_routes(self.data / "gcs")]
+        for jobs in services:
+            gateway = HttpGateway(
+                service=jobs.service,
+                envelope=jobs.envelope,
+                requests=self.requests,
+                faults=self.faults,
+                catch_up=self.catch_up,
+            )
+            routes += jobs.routes(gateway)
         config = uvicorn.Config(
             Starlette(routes=routes),
             log_config=None,

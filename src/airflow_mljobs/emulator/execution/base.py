@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from google.protobuf.message import Message
+from typing import Any, Protocol
 
 
 class Phase(StrEnum):
@@ -49,13 +46,16 @@ class Update:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredJob:
-    """A job as the store holds it: its full resource name, its kind, its phase and its resource."""
+    """A job as the store holds it: its full resource name, its kind, its phase and its resource.
+
+    The resource is the service's own: a message, or the JSON of a service that speaks no other language.
+    """
 
     name: str
     kind: str
     phase: Phase
     labels: dict[str, str]
-    resource: Message
+    resource: Any
 
 
 Report = Callable[[str, Update], None]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import grpc
+from google.protobuf.json_format import MessageToDict
 
 from airflow_mljobs.emulator import masks
 from airflow_mljobs.emulator.clock import Clock, microseconds
 from airflow_mljobs.emulator.errors import ServiceError, invalid
-from airflow_mljobs.emulator.execution.base import Engine, Phase, StoredJob, Update
+from airflow_mljobs.emulator.execution.base import Engine, Phase
 from airflow_mljobs.emulator.filters import COMMON_FIELDS, Field, FieldType, compile_filter, snake
 from airflow_mljobs.emulator.paging import ListQuery, Order, PageTokens, clamp
+from airflow_mljobs.emulator.services.lifecycle import STARTED, Lifecycle
 from airflow_mljobs.emulator.services.validation import (
     Violations,
     check_display_name,
@@ -26,25 +28,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from google.protobuf.message import Message
 
+class JobCollection(Lifecycle):
+    """Jobs whose resources are messages; declared by a subclass is what is particular about one kind.
 
-_STARTED = frozenset({Phase.RUNNING, Phase.SUCCEEDED})
-
-
-class JobCollection(ABC):
-    """Declared by a subclass: the resource, its states, and what is particular about it.
-
-    A final state never changes, and a job being cancelled can only end. To cancel a finished job is
-    FAILED_PRECONDITION: the reference is silent, but Vertex AI says so of its training pipelines, in these
-    words. To delete an active one is likewise, by analogy.
+    To cancel a finished job is FAILED_PRECONDITION: the reference is silent, but Vertex AI says so of its
+    training pipelines, in these words. To delete an active one is likewise, by analogy.
     """
 
-    noun: ClassVar[str]
     collection: ClassVar[str]
     resource: ClassVar[Any]
-    states: ClassVar[Mapping[Phase, str]]
-    first_phase: ClassVar[Phase]
     state_field: ClassVar[str] = "state"
     error_field: ClassVar[str] = "error"
     output_only: ClassVar[tuple[str, ...]] = ("name", "create_time", "start_time", "end_time", "update_time")
@@ -53,9 +46,7 @@ class JobCollection(ABC):
     deletable_while_active: ClassVar[bool] = False
 
     def __init__(self, *, store: Store, clock: Clock, engine: Engine) -> None:
-        self.store = store
-        self.clock = clock
-        self.engine = engine
+        super().__init__(store=store, clock=clock, engine=engine)
         self._known = {
             **COMMON_FIELDS,
             **self.extra_fields,
@@ -78,11 +69,8 @@ class JobCollection(ABC):
         msg = f"The id of a {self.noun} is chosen by the service, got '{job_id}'."
         raise invalid(msg)
 
-    def complete(self, resource: Any) -> None:  # noqa: B027 (may stay empty)
+    def complete(self, resource: Any) -> None:
         """Fill in what the service adds to a new job."""
-
-    def track(self, resource: Any, update: Update, at: datetime) -> None:  # noqa: B027 (may stay empty)
-        """Keep the news of the tasks inside a job."""
 
     def describe_failure(self, resource: Any, error: str | None) -> tuple[grpc.StatusCode, str]:
         """Put the end of a failed job into the service's code and words."""
@@ -113,9 +101,8 @@ class JobCollection(ABC):
             now = self.clock.now()
             resource.create_time.FromDatetime(now)
             self.complete(resource)
-            self._enter(resource, self.first_phase, None, now)
-            record = self._save(resource, self.first_phase, now, None)
-        self.engine.start(self.stored(record, resource))
+            self.begin(resource, now)
+        self.start(self.find(resource.name))
         return resource
 
     def get(self, name: str) -> Any:
@@ -144,15 +131,10 @@ class JobCollection(ABC):
 
     def cancel(self, name: str) -> None:
         """Ask an active job to stop; asking again is no error."""
-        with self.store.transaction():
-            record = self.find(name)
-            if record.phase.is_final:
-                raise self.refusal(record, "canceled")
-            if record.phase is Phase.CANCELLING:
-                return
-            self.report(name, Update(phase=Phase.CANCELLING), self.clock.now())
-            record = self.find(name)
-        self.engine.cancel(self.stored(record, self.load(record)))
+        record = self.find(name)
+        if record.phase.is_final:
+            raise self.refusal(record, "canceled")
+        self.stop(record)
 
     def delete(self, name: str) -> Any:
         """Forget a job, and stop it where the service has no other way to."""
@@ -166,21 +148,6 @@ class JobCollection(ABC):
         if active:
             self.engine.cancel(self.stored(record, resource))
         return resource
-
-    def report(self, name: str, update: Update, at: datetime) -> None:
-        """Keep the news that an engine has of a job; of a finished job there is none."""
-        with self.store.transaction():
-            record = self.store.get(name)
-            if record is None or record.phase.is_final:
-                return
-            resource = self.load(record)
-            phase = update.phase or record.phase
-            if record.phase is Phase.CANCELLING and not phase.is_final:
-                phase = Phase.CANCELLING
-            self.track(resource, update, at)
-            if phase is not record.phase:
-                self._enter(resource, phase, update.error, at)
-            self._save(resource, phase, at, record)
 
     def find(self, name: str) -> Record:
         """Find a job's record by its full resource name."""
@@ -196,15 +163,14 @@ class JobCollection(ABC):
         """Read the resource of a record."""
         return self.resource.FromString(self.store.content(record.name))
 
-    def stored(self, record: Record, resource: Message) -> StoredJob:
-        """Show a job to an engine."""
-        return StoredJob(
-            name=record.name,
-            kind=self.noun,
-            phase=record.phase,
-            labels=dict(record.labels),
-            resource=resource,
-        )
+    def as_json(self, resource: Any) -> dict[str, Any]:
+        """Show a resource to a person."""
+        shown: dict[str, Any] = MessageToDict(resource)
+        return shown
+
+    def name_behind(self, place: Mapping[str, str]) -> str:
+        """Return the name of the job that a page of Google's console is about."""
+        return f"projects/{place['project']}/locations/{place['region']}/{self.collection}/{place['job_id']}"
 
     def refusal(self, record: Record, deed: str) -> ServiceError:
         """Say that the state of a job forbids something."""
@@ -215,9 +181,10 @@ class JobCollection(ABC):
     def _state_enum(self) -> Any:
         return self.resource.DESCRIPTOR.fields_by_name[self.state_field].enum_type
 
-    def _enter(self, resource: Any, phase: Phase, error: str | None, at: datetime) -> None:
+    def enter(self, resource: Any, phase: Phase, error: str | None, at: datetime) -> None:
+        """Write a new phase into a resource."""
         setattr(resource, self.state_field, self._state_enum.values_by_name[self.states[phase]].number)
-        times = {"start_time": phase in _STARTED, "end_time": phase.is_final}
+        times = {"start_time": phase in STARTED, "end_time": phase.is_final}
         for field, reached in times.items():
             if reached and field in resource.DESCRIPTOR.fields_by_name and not resource.HasField(field):
                 getattr(resource, field).FromDatetime(at)
@@ -228,7 +195,8 @@ class JobCollection(ABC):
             status = getattr(resource, self.error_field)
             status.code, status.message = code.value[0], message
 
-    def _save(self, resource: Any, phase: Phase, at: datetime, earlier: Record | None) -> Record:
+    def save(self, resource: Any, phase: Phase, at: datetime, earlier: Record | None) -> Record:
+        """Keep a resource."""
         resource.update_time.FromDatetime(at)
         now = microseconds(at)
         record = Record(
@@ -240,7 +208,7 @@ class JobCollection(ABC):
             display_name=resource.display_name,
             labels=dict(resource.labels),
             create_time=resource.create_time.ToMicroseconds(),
-            start_time=(earlier.start_time if earlier else 0) or now * (phase in _STARTED),
+            start_time=(earlier.start_time if earlier else 0) or now * (phase in STARTED),
             end_time=now * phase.is_final,
             update_time=now,
             error=getattr(resource, self.error_field).message,

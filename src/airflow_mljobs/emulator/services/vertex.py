@@ -31,8 +31,6 @@ class VertexJobs(JobCollection):
     """A collection served over gRPC as `service`, with Create, Get, List, Cancel and Delete."""
 
     service: ClassVar[str]
-    page: ClassVar[str]
-    """Where Google's console shows a job, with ``{region}`` and ``{job_id}`` in it."""
 
     def __init__(self, *, store: Store, clock: Clock, engine: Engine, operations: Operations) -> None:
         super().__init__(store=store, clock=clock, engine=engine)
