@@ -9,7 +9,8 @@ import pytest
 
 from airflow_mljobs.emulator.server import Emulator
 from contract.drive import Task
-from contract.services import SERVICES, Service
+from contract.services import SERVICES
+from contract.services.base import Service
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +22,9 @@ def shared_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulat
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setenv("VERTEX_AI_EMULATOR_HOST", emulator.grpc_address)
+        patch.setenv("ML_ENGINE_EMULATOR_HOST", emulator.http_url)
         patch.setenv("STORAGE_EMULATOR_HOST", emulator.http_url)
+        patch.setenv("AIRFLOW_CONN_KFP_DEFAULT", json.dumps({"conn_type": "kfp", "host": emulator.http_url}))
         patch.setenv("AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT", json.dumps(connection))
         yield emulator
 

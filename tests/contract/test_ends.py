@@ -18,7 +18,7 @@ from airflow_mljobs.exceptions import (
     JobUnreachable,
 )
 from contract.drive import Task, run_task, submit
-from contract.services import PARENT, Service
+from contract.services.base import Service
 
 FAST = {"poll_interval": 0.05}
 
@@ -29,7 +29,6 @@ def test_success_returns_the_job(service: Service, mode: str, task: Task) -> Non
 
     assert result["status"] == "succeeded"
     assert result["state"].endswith("STATE_SUCCEEDED")
-    assert result["name"].startswith(f"{PARENT}/")
     assert result["error"] is None
     assert result["started"] < result["ended"]
     assert list(task.xcoms.values()) == [result["url"]]
@@ -49,7 +48,7 @@ def test_failure_tells_the_reason(service: Service, mode: str, task: Task) -> No
         run_task(service.run, task, mode=mode, labels={"emulator-outcome": "failed"}, **FAST)
 
     assert service.reason in str(raised.value)
-    assert "Console: https://console.cloud.google.com/vertex-ai/" in str(raised.value)
+    assert "Console: http" in str(raised.value)
 
 
 def test_cancelled_is_neither_success_nor_failure(service: Service, mode: str, task: Task) -> None:

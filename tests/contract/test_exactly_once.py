@@ -7,7 +7,7 @@ import pytest
 from airflow_mljobs.emulator.server import Emulator
 from airflow_mljobs.exceptions import JobFailed
 from contract.drive import Task, run_task, submit
-from contract.services import Service
+from contract.services.base import Service
 
 FAST = {"poll_interval": 0.05}
 HANG = {"emulator-outcome": "hang"}

@@ -10,10 +10,9 @@ from google.cloud.aiplatform_v1.types import Context
 from airflow_mljobs.emulator.server import Emulator
 from airflow_mljobs.exceptions import InvalidJobSpec
 from contract.drive import Task, run_task
-from contract.services import PARENT, SERVICES
+from contract.services.vertex_ai import PARENT, PIPELINE_JOB
 
 CONTEXTS = f"{PARENT}/metadataStores/default/contexts"
-PIPELINE = SERVICES[0]
 
 
 @pytest.fixture
@@ -34,7 +33,7 @@ def test_run_becomes_a_child(client: MetadataServiceClient, mode: str, task: Tas
     """A pipeline's run becomes a child of its experiment."""
     experiment = create(client, f"trials-{mode}")
 
-    job = run_task(PIPELINE.run, task, mode=mode, poll_interval=0.05, experiment=f"trials-{mode}")
+    job = run_task(PIPELINE_JOB.run, task, mode=mode, poll_interval=0.05, experiment=f"trials-{mode}")
 
     run = client.get_context(name=f"{CONTEXTS}/{job['name'].rpartition('/')[-1]}")
     assert list(run.parent_contexts) == [experiment]
@@ -43,7 +42,7 @@ def test_run_becomes_a_child(client: MetadataServiceClient, mode: str, task: Tas
 def test_unknown_experiment_creates_nothing(emulator: Emulator, mode: str, task: Task) -> None:
     """An experiment that does not exist is refused before the job is created."""
     with pytest.raises(InvalidJobSpec, match="experiment='nowhere' is not valid: must exist"):
-        run_task(PIPELINE.run, task, mode=mode, experiment="nowhere")
+        run_task(PIPELINE_JOB.run, task, mode=mode, experiment="nowhere")
 
     assert emulator.requests.count("CreatePipelineJob") == 0
 
@@ -53,7 +52,7 @@ def test_something_else_of_that_name(client: MetadataServiceClient, emulator: Em
     create(client, "a-run", schema="system.ExperimentRun")
 
     with pytest.raises(InvalidJobSpec, match=r"must be of the schema system\.Experiment"):
-        run_task(PIPELINE.run, task, mode="worker", experiment="a-run")
+        run_task(PIPELINE_JOB.run, task, mode="worker", experiment="a-run")
 
     assert emulator.requests.count("CreatePipelineJob") == 0
 
@@ -65,6 +64,6 @@ def test_trouble_with_the_experiment_spares_the_job(
     create(client, "refusing")
     emulator.faults.add(method="AddContextChildren", code="PERMISSION_DENIED")
 
-    job = run_task(PIPELINE.run, task, mode="worker", poll_interval=0.05, experiment="refusing")
+    job = run_task(PIPELINE_JOB.run, task, mode="worker", poll_interval=0.05, experiment="refusing")
 
     assert job["status"] == "succeeded"

@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow_mljobs.emulator.server import Emulator
 from airflow_mljobs.operators.base import RunJobOperator
 from contract.drive import Task, reborn
-from contract.services import Service
+from contract.services.base import Service
 
 HANG = {"emulator-outcome": "hang"}
 

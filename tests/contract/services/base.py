@@ -1,0 +1,36 @@
+"""What the suite needs to know of a service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from airflow_mljobs.jobs import JobStatus
+from airflow_mljobs.operators.base import JobOperator, RunJobOperator
+
+PROJECT = "contract"
+REGION = "europe-west4"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """One service of the suite.
+
+    :param name: shown in the tests' ids.
+    :param run: the Run operator, ready but for what a test says: labels of the job and base arguments.
+    :param broken: the same with a resource that can be seen to be wrong from here.
+    :param reason: what a failed job's error must hold.
+    :param one: the operators for one job that the service has, by verb: ``get``, ``cancel``, ``delete``.
+    :param many: the List operator.
+    :param methods: full method names, by what they do; ``cancel`` is what a kill sends.
+    :param cancelled: the status of a job after a kill, or nothing where a kill leaves no job.
+    """
+
+    name: str
+    run: Callable[..., RunJobOperator]
+    broken: Callable[..., RunJobOperator]
+    reason: str
+    one: Mapping[str, Callable[[str], JobOperator]]
+    many: Callable[..., JobOperator]
+    methods: Mapping[str, str]
+    cancelled: JobStatus | None = JobStatus.CANCELLED
