@@ -79,7 +79,12 @@ def test_kill_cancels_the_job(stack: Stack, mode: str) -> None:
         return stack.xcom(dag_id, run_id, "run", key="_link_CustomJobLink")
 
     name = wait_until(lambda: job_behind(stack, link()), within=30, what="The link")
-    wait_until(lambda: stack.job(name)["state"] == "JOB_STATE_RUNNING", within=30, what="The job's start")
+    # Whoever waits has looked at the job: in the second between deferral and trigger nobody hears a kill.
+    wait_until(
+        lambda: f"Job {name} is JOB_STATE_RUNNING" in log_of(stack, dag_id, run_id, "run"),
+        within=60,
+        what="The job's start in the task's log",
+    )
 
     stack.api("PATCH", path, json={"new_state": "failed"})
 
