@@ -8,7 +8,8 @@
     │   ├── JobCancelled       somebody, or a deadline of the service, cancelled it
     │   ├── JobTimeout         our own deadline passed
     │   ├── JobNotFound        the service no longer knows the job
-    │   └── JobUnreachable     the service did not answer for too long
+    │   ├── JobUnreachable     the service did not answer for too long
+    │   └── JobConflict        somebody else changed the job in the meantime
     └── AirflowFailException
         └── InvalidJobSpec     (also a ValueError) a retry cannot help
 """
@@ -43,6 +44,10 @@ class JobNotFound(JobError):
 
 class JobUnreachable(JobError):
     """The service could not be asked for longer than tolerated; the job itself was left alone."""
+
+
+class JobConflict(JobError):
+    """A change was refused, as somebody else changed the job since it was read; nothing was done."""
 
 
 class InvalidJobSpec(AirflowFailException, ValueError):

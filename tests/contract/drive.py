@@ -27,6 +27,7 @@ class Task:
     task_id: str = "run"
     map_index: int = -1
     max_tries: int = 2
+    try_number: int = 1
     xcoms: dict[str, Any] = field(default_factory=dict)
 
     def xcom_push(self, key: str, value: Any) -> None:

@@ -17,6 +17,7 @@ from airflow_mljobs.exceptions import (
     JobTimeout,
     JobUnreachable,
 )
+from airflow_mljobs.jobs import FailureKind
 from contract.drive import Task, run_task, submit
 from contract.services.base import Service
 
@@ -28,9 +29,10 @@ def test_success_returns_the_job(service: Service, mode: str, task: Task) -> Non
     result = run_task(service.run, task, mode=mode, **FAST)
 
     assert result["status"] == "succeeded"
-    assert result["state"].endswith("STATE_SUCCEEDED")
+    assert result["state"].upper().endswith("SUCCEEDED")
     assert result["error"] is None
-    assert result["started"] < result["ended"]
+    # Not every service tells when the work began, and some count whole seconds.
+    assert (result["started"] or result["created"]) <= result["ended"]
     assert list(task.xcoms.values()) == [result["url"]]
 
 
@@ -69,7 +71,8 @@ def test_job_that_vanishes(service: Service, mode: str, task: Task, emulator: Em
     emulator.faults.add(method=service.methods["get"], code="NOT_FOUND", times=2)
 
     with pytest.raises(JobNotFound, match="Somebody deleted it; a retry submits it anew"):
-        run_task(service.run, task, mode=mode, **FAST)
+        # Not durable, here and below: what is met is a look at the job, and not the search for it.
+        run_task(service.run, task, mode=mode, durable=False, **FAST)
 
 
 def test_one_not_found_is_looked_at_again(
@@ -78,7 +81,7 @@ def test_one_not_found_is_looked_at_again(
     """A single answer of not found, as from a replica that lags, changes nothing."""
     emulator.faults.add(method=service.methods["get"], code="NOT_FOUND")
 
-    assert run_task(service.run, task, mode=mode, **FAST)["status"] == "succeeded"
+    assert run_task(service.run, task, mode=mode, durable=False, **FAST)["status"] == "succeeded"
 
 
 @pytest.mark.parametrize("code", ["UNAVAILABLE", "RESOURCE_EXHAUSTED", "INTERNAL", "PERMISSION_DENIED"])
@@ -86,7 +89,7 @@ def test_silence_is_tolerated(service: Service, mode: str, task: Task, emulator:
     """Looks that fail for a while do not fail a healthy job."""
     emulator.faults.add(method=service.methods["get"], code=code, times=3)
 
-    assert run_task(service.run, task, mode=mode, **FAST)["status"] == "succeeded"
+    assert run_task(service.run, task, mode=mode, durable=False, **FAST)["status"] == "succeeded"
 
 
 def test_long_silence_leaves_the_job_running(
@@ -96,7 +99,7 @@ def test_long_silence_leaves_the_job_running(
     emulator.faults.add(method=service.methods["get"], code="UNAVAILABLE", message="try later", times=2)
 
     with pytest.raises(JobUnreachable, match=r"try later.* was left running; a retry .* attaches"):
-        run_task(service.run, task, mode=mode, poll_interval=0.05, poll_failure_tolerance=0.01)
+        run_task(service.run, task, mode=mode, durable=False, poll_interval=0.05, poll_failure_tolerance=0.01)
 
     assert emulator.requests.count(service.methods["cancel"]) == 0
 
@@ -109,7 +112,8 @@ def test_deadline_cancels(service: Service, mode: str, task: Task, emulator: Emu
     # On a worker, Airflow itself raises when the time is over.
     alarm = timeout(limit.total_seconds()) if mode == "worker" else nullcontext()
 
-    with pytest.raises(JobTimeout, match=r"deadline passed\. Asked the service to cancel job"), alarm:
+    fate = rf"deadline passed\. Asked the service to {service.cancels_by} job"
+    with pytest.raises(JobTimeout, match=fate), alarm:
         run_task(
             service.run,
             task,
@@ -136,22 +140,21 @@ def test_a_wrong_resource_never_leaves_the_worker(
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
-        ("PERMISSION_DENIED", "Forbidden"),
-        ("NOT_FOUND", "NotFound"),
-        ("RESOURCE_EXHAUSTED", "TooManyRequests"),
+        ("PERMISSION_DENIED", FailureKind.DENIED),
+        ("NOT_FOUND", FailureKind.MISSING),
+        ("RESOURCE_EXHAUSTED", FailureKind.QUOTA),
     ],
 )
 def test_a_refused_submit_is_not_repeated(
-    service: Service, task: Task, emulator: Emulator, code: str, kind: str
+    service: Service, task: Task, emulator: Emulator, code: str, kind: FailureKind
 ) -> None:
     """A submit that the service refuses is sent once, and the service's words reach the user."""
-    from google.api_core import exceptions
-
     emulator.faults.add(method=service.methods["create"], code=code, message="the service's own words")
 
-    with pytest.raises(getattr(exceptions, kind), match="the service's own words"):
+    with pytest.raises(Exception, match="the service's own words") as raised:
         submit(service.run, task)
 
+    assert service.run().hook.failure_kind(raised.value) is kind
     assert emulator.requests.count(service.methods["create"]) == 1
 
 

@@ -90,6 +90,31 @@ def test_mapped_tasks_do_not_meet(service: Service, emulator: Emulator) -> None:
     assert submit(service.run, first)["name"] != submit(service.run, second)["name"]
 
 
+def test_a_job_being_cancelled_is_not_attached_to(
+    service: Service, mode: str, task: Task, emulator: Emulator
+) -> None:
+    """A try whose job is being cancelled waits for that one's end, and submits the next."""
+    operator = service.run(labels=HANG, wait_for_completion=False)
+    name = operator.execute(task.context)["name"]
+    operator.hook.cancel_job(name)
+
+    again = run_task(service.run, task, mode=mode, **FAST)
+
+    # Where to stop a job is to delete it, its name is free again.
+    assert again["name"] != name or service.cancelled is None
+    assert again["status"] == "succeeded"
+
+
+def test_a_retry_attaches_although_its_input_went_bad(
+    service: Service, mode: str, task: Task, emulator: Emulator
+) -> None:
+    """A retry goes on with its job, although what the job was made of can no longer be used."""
+    name = submit(service.run, task)["name"]
+    task.try_number = 2
+
+    assert run_task(service.broken, task, mode=mode, **FAST)["name"] == name
+
+
 def test_plain_submission_when_not_durable(service: Service, task: Task, emulator: Emulator) -> None:
     """Without durability every try submits, and nothing is looked for."""
     names = {submit(service.run, task, durable=False)["name"] for _ in range(2)}

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import threading
+import time
 
 import pytest
-from airflow.providers.common.compat.sdk import TaskDeferred
+from airflow.providers.common.compat.sdk import AirflowException, TaskDeferred
 
 from airflow_mljobs.emulator.server import Emulator
+from airflow_mljobs.exceptions import JobError
 from airflow_mljobs.operators.base import RunJobOperator
 from contract.drive import Task, reborn
 from contract.services.base import Service
@@ -67,6 +71,50 @@ def test_a_refused_cancel_does_not_hide_the_kill(service: Service, task: Task, e
     submitted(service, task).on_kill()
 
     assert emulator.requests.count(service.methods["cancel"]) == 1
+
+
+def test_a_kill_while_submitting_is_heard(service: Service, task: Task, emulator: Emulator) -> None:
+    """A task killed while its submit is under way cancels the job that comes of it."""
+    operator = service.run(labels=HANG, wait_for_completion=False)
+    assert operator.hook  # imports take their time, and are not what is interrupted here
+    emulator.faults.add(method=service.methods["create"], latency=0.5)
+
+    def arrived() -> None:
+        while not emulator.requests.count(service.methods["create"]):
+            time.sleep(0.01)
+        # To the main thread, as a signal from outside comes: it interrupts what that one waits for.
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+
+    # As Airflow does on SIGTERM: the handler calls on_kill, and the task goes on where it was.
+    before = signal.signal(signal.SIGUSR1, lambda *_: operator.on_kill())
+    thread = threading.Thread(target=arrived)
+    thread.start()
+    with pytest.raises(JobError, match="was killed while it submitted"):
+        operator.execute(task.context)
+    thread.join()
+    signal.signal(signal.SIGUSR1, before)
+
+    assert emulator.requests.count(service.methods["cancel"]) == 1
+
+
+def test_a_trigger_that_timed_out_cancels(service: Service, task: Task, emulator: Emulator) -> None:
+    """When Airflow itself gives up the trigger in time, the job is cancelled."""
+    submitted(service, task)
+
+    with pytest.raises(AirflowException, match="Trigger timeout"):
+        service.run().resume_execution("__fail__", {"error": "Trigger timeout"}, task.context)
+
+    assert emulator.requests.count(service.methods["cancel"]) == 1
+
+
+def test_a_trigger_that_broke_leaves_the_job(service: Service, task: Task, emulator: Emulator) -> None:
+    """When a trigger breaks, the job is left for the retry."""
+    submitted(service, task)
+
+    with pytest.raises(AirflowException, match="Trigger failure"):
+        service.run().resume_execution("__fail__", {"error": "Trigger failure"}, task.context)
+
+    assert emulator.requests.count(service.methods["cancel"]) == 0
 
 
 def test_a_kill_before_any_job_is_quiet(service: Service, emulator: Emulator) -> None:

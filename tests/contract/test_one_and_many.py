@@ -37,8 +37,8 @@ def test_get_by_name_and_by_id(service: Service, job: str) -> None:
     """A job is got by its full name and by its id alike."""
     by_name = act(service, "get", job)
 
-    assert by_name["name"] == job
-    assert act(service, "get", job.rpartition("/")[-1])["name"] == by_name["name"]
+    by_id = act(service, "get", job.rpartition("/")[-1])
+    assert service.name_of(by_name) == service.name_of(by_id) == job
 
 
 def test_get_of_nothing(service: Service, job: str) -> None:
@@ -55,15 +55,15 @@ def test_an_empty_id_is_refused(service: Service, emulator: Emulator) -> None:
     assert emulator.requests.counts() == {}
 
 
-def test_list_by_label_over_pages(service: Service) -> None:
+def test_list_of_some_over_pages(service: Service) -> None:
     """A list holds all the jobs that its filter asks for, over pages, as far as its limit."""
-    label = Task().run_id.replace("_", "-")[:63].lower()
-    names = {submit(service.run, Task(), labels={"batch": label})["name"] for _ in range(3)}
+    marks, filter = service.marked(Task().run_id.replace("_", "-")[:63].lower())
+    names = {submit(service.run, Task(), **marks)["name"] for _ in range(3)}
 
-    operator = service.many(filter=f'labels.batch="{label}"', page_size=2)
-    assert {found["name"] for found in operator.execute(Task().context)} == names
+    operator = service.many(filter=filter, page_size=2)
+    assert {service.name_of(found) for found in operator.execute(Task().context)} == names
 
-    operator = service.many(filter=f'labels.batch="{label}"', page_size=2, limit=1)
+    operator = service.many(filter=filter, page_size=2, limit=1)
     assert len(operator.execute(Task().context)) == 1
 
 

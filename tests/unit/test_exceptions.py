@@ -18,6 +18,7 @@ DRAWN = {
     "JobTimeout": (JobError,),
     "JobNotFound": (JobError,),
     "JobUnreachable": (JobError,),
+    "JobConflict": (JobError,),
     "InvalidJobSpec": (AirflowFailException, ValueError),
 }
 OWN = {

@@ -49,6 +49,12 @@ class JobHook(ABC):
     states: ClassVar[Mapping[str, JobStatus]]
     """What each of the service's state words means; a word not in here is taken for active."""
 
+    cancels_by: ClassVar[str] = "cancel"
+    """What `cancel_job` asks of the service, for the sentences that tell of it."""
+
+    cancelling: ClassVar[frozenset[str]] = frozenset()
+    """Those of the words that say: it is at work still, but can only end cancelled."""
+
     @abstractmethod
     def get_job(self, name: str) -> Job:
         """Look at one job."""
@@ -61,9 +67,12 @@ class JobHook(ABC):
     def cancel_job(self, name: str) -> None:
         """Ask the service to stop a job; one that has ended, or is gone, is fine."""
 
-    @abstractmethod
     def delete_job(self, name: str) -> None:
-        """Delete a job that has ended; one that is gone is fine."""
+        """Delete a job that has ended; one that is gone is fine.
+
+        :raises NotImplementedError: where the service deletes no job.
+        """
+        raise NotImplementedError(f"{type(self).__name__}: the service deletes no job, asked for {name}")
 
     @abstractmethod
     def failure_kind(self, error: BaseException) -> FailureKind:
@@ -76,6 +85,10 @@ class JobHook(ABC):
     def is_transient(self, error: BaseException) -> bool:
         """Whether the same request may well succeed a little later."""
         return self.failure_kind(error) in {FailureKind.UNAVAILABLE, FailureKind.QUOTA}
+
+    def unseen_for(self, error: BaseException) -> float:
+        """Return for how many seconds a job may stay unseen whose submit took effect, and met this error."""
+        return 0.0
 
     def look_up(self, names: Iterable[str]) -> dict[str, Job | Failure]:
         """Look at many jobs; what went wrong with one of them says nothing about another."""

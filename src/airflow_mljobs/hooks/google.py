@@ -34,14 +34,15 @@ KINDS: Mapping[type[BaseException], FailureKind] = {
     api.Forbidden: FailureKind.DENIED,
     api.TooManyRequests: FailureKind.QUOTA,
     api.BadRequest: FailureKind.INVALID,
+    api.FailedPrecondition: FailureKind.OTHER,
     api.ServerError: FailureKind.UNAVAILABLE,
     api.MethodNotImplemented: FailureKind.OTHER,
     api.Aborted: FailureKind.UNAVAILABLE,
     api.RetryError: FailureKind.UNAVAILABLE,
     auth.TransportError: FailureKind.UNAVAILABLE,
     auth.TimeoutError: FailureKind.UNAVAILABLE,
-    auth.RefreshError: FailureKind.UNAVAILABLE,
     requests.ConnectionError: FailureKind.UNAVAILABLE,
+    requests.exceptions.ChunkedEncodingError: FailureKind.UNAVAILABLE,
     requests.Timeout: FailureKind.UNAVAILABLE,
     ConnectionError: FailureKind.UNAVAILABLE,
     TimeoutError: FailureKind.UNAVAILABLE,
@@ -102,6 +103,9 @@ class GoogleJobHook(GoogleBaseHook, JobHook):
 
     def failure_kind(self, error: BaseException) -> FailureKind:
         """Say what an error means, by the nearest of its classes."""
+        if isinstance(error, auth.RefreshError):
+            # A revoked key stays revoked; a token server that was out of reach comes back.
+            return FailureKind.UNAVAILABLE if error.retryable else FailureKind.DENIED
         return next((KINDS[kind] for kind in type(error).__mro__ if kind in KINDS), FailureKind.OTHER)
 
     def close(self) -> None:
@@ -109,6 +113,17 @@ class GoogleJobHook(GoogleBaseHook, JobHook):
         while self._clients:
             _, client = self._clients.popitem()
             client.transport.close()
+
+
+def check_type(field: str, value: Any, *kinds: type) -> None:
+    """Hold a value to its type; nothing at all is always fine.
+
+    :raises InvalidJobSpec: when it is of none of these types.
+    """
+    if value is not None and not isinstance(value, kinds):
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        rule = f"is of type {wanted}, not {type(value).__name__}"
+        raise InvalidJobSpec(field=field, value=value, rule=rule)
 
 
 def check_display_name(display_name: str) -> None:

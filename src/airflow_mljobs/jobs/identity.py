@@ -50,11 +50,16 @@ class TaskIdentity:
             "airflow-task-id": slug(self.task_id, limit=63),
         }
 
-    def job_id(self, *, attempt: int) -> str:
-        """Make the one id of an attempt, of lower-case letters, digits and hyphens, at most 128."""
+    def job_id(self, *, attempt: int, limit: int = 128) -> str:
+        """Make the one id of an attempt, of lower-case letters, digits and hyphens.
+
+        :param attempt: counts the jobs of the generation.
+        :param limit: the most characters that the service takes, 50 or more.
+        """
         title = f"{slug(self.dag_id, limit=45)}-{slug(self.task_id, limit=45)}".strip("-")
         prefix = title if title[:1].isalpha() else f"airflow-{title}".strip("-")
-        return f"{prefix}-{self.key[:16]}-{self.epoch}-{attempt}"
+        mark = f"-{self.key[:16]}-{self.epoch}-{attempt}"
+        return prefix[: limit - len(mark)].rstrip("-") + mark
 
 
 def slug(text: str, *, limit: int) -> str:

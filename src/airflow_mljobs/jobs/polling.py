@@ -89,8 +89,13 @@ class Poller:
         if not isinstance(decision, Wait) or self.deadline is None:
             return decision
         if now >= self.deadline:
-            return GiveUp(verdict=Verdict.TIMEOUT, message="the task's deadline passed")
+            return self.expire()
         return Wait(seconds=min(decision.seconds, self.deadline - now))
+
+    @staticmethod
+    def expire() -> GiveUp:
+        """Say that the deadline passed, to a caller who did not wait for another look."""
+        return GiveUp(verdict=Verdict.TIMEOUT, message="the task's deadline passed")
 
     def _after_job(self, job: Job) -> Finish | Wait:
         self._failing_since, self._denied_since, self._failures, self._missed = None, None, 0, False

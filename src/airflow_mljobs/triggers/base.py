@@ -16,6 +16,9 @@ from airflow_mljobs.jobs import Failure, Finish, GiveUp, Job, Poller, describe_c
 from airflow_mljobs.jobs.job import shorten
 from airflow_mljobs.triggers.watch import Scope, build_hook, shared_watch
 
+LAST_LOOK = 10.0
+"""Seconds after the deadline for which a look may still be under way."""
+
 CANCEL_WITHIN = 20.0
 """Seconds for a cancel and its repeats; Airflow gives a killed trigger 30."""
 
@@ -67,13 +70,17 @@ class JobTrigger(BaseTrigger):
         return path, {field: getattr(self, field) for field in fields}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait until the job has ended, or cannot be waited for any longer."""
+        """Wait until the job has ended, or cannot be waited for any longer.
+
+        Below Airflow 3.3, to be cancelled while waiting may be a kill, and cancel the job; see `on_kill`.
+        """
         try:
-            yield TriggerEvent(await self._wait())  # type: ignore[no-untyped-call]
+            event = await self._wait()
         except asyncio.CancelledError:
             if not TRIGGERS_HEAR_KILLS:
                 await self.on_kill()
             raise
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def _wait(self) -> dict[str, Any]:
         scope = Scope.of(self.job_name, hook_class=self.hook_class, hook_params=self.hook_params)
@@ -86,20 +93,31 @@ class JobTrigger(BaseTrigger):
         pause = 0.0
         async with shared_watch(scope) as watch:
             while True:
-                look = await watch.look(self.job_name, after=pause)
+                try:
+                    async with asyncio.timeout(self._time_left()):
+                        look = await watch.look(self.job_name, after=pause)
+                except TimeoutError:
+                    return self._gave_up(job, poller.expire())
                 job = self._tell(job, look)
                 match poller.after(look, now=time.time()):
                     case Finish(job=final):
                         return {"job": final.to_dict(), "error": None}
-                    case GiveUp(verdict=verdict, message=message):
-                        error = {
-                            "verdict": verdict.value,
-                            "message": shorten(message, limit=1_000),
-                            "job_name": self.job_name,
-                        }
-                        return {"job": job.to_dict() if job else None, "error": error}
+                    case GiveUp() as given_up:
+                        return self._gave_up(job, given_up)
                     case wait:
                         pause = wait.seconds
+
+    def _time_left(self) -> float | None:
+        # A look is due at the deadline itself, and gets the time that one takes.
+        return None if self.deadline is None else max(0.0, self.deadline - time.time()) + LAST_LOOK
+
+    def _gave_up(self, job: Job | None, given_up: GiveUp) -> dict[str, Any]:
+        error = {
+            "verdict": given_up.verdict.value,
+            "message": shorten(given_up.message, limit=1_000),
+            "job_name": self.job_name,
+        }
+        return {"job": job.to_dict() if job else None, "error": error}
 
     def _tell(self, before: Job | None, look: Job | Failure) -> Job | None:
         if isinstance(look, Failure):
@@ -123,10 +141,20 @@ class JobTrigger(BaseTrigger):
             return
         try:
             # Losing a trigger to another triggerer looks like a kill; the task is then still deferred.
-            if await sync_to_async(self._is_deferred, thread_sensitive=False)():
-                self.log.info("Task is still deferred: job %s is left to the next triggerer", self.job_name)
-                return
-            await sync_to_async(self._cancel, thread_sensitive=False)()
+            deferred = await sync_to_async(self._is_deferred, thread_sensitive=False)()
+        except Exception as error:
+            self.log.warning(
+                "Could not ask whether the task was killed (%s: %s); job %s is left running",
+                type(error).__name__,
+                error,
+                self.job_name,
+            )
+            return
+        if deferred:
+            self.log.info("Task is still deferred: job %s is left to the next triggerer", self.job_name)
+            return
+        try:
+            verb = await sync_to_async(self._cancel, thread_sensitive=False)()
         except Exception as error:
             self.log.warning(
                 "Task killed, but job %s could not be cancelled (%s: %s); it may still be running",
@@ -135,7 +163,7 @@ class JobTrigger(BaseTrigger):
                 error,
             )
         else:
-            self.log.info("Task killed: asked the service to cancel job %s", self.job_name)
+            self.log.info("Task killed: asked the service to %s job %s", verb, self.job_name)
 
     def _is_deferred(self) -> bool:
         from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
@@ -152,9 +180,10 @@ class JobTrigger(BaseTrigger):
         # A mapped task is answered under its id and index.
         return "deferred" in {str(state) for state in states.get(ti.run_id, {}).values()}
 
-    def _cancel(self) -> None:
+    def _cancel(self) -> str:
         hook = build_hook(self.hook_class, self.hook_params)
         try:
             hook.insist(hook.cancel_job, self.job_name, within=CANCEL_WITHIN)
+            return hook.cancels_by
         finally:
             hook.close()

@@ -6,14 +6,13 @@ import asyncio
 import contextlib
 import contextvars
 import json
-import logging
 import pkgutil
 import random
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import sync_to_async
 
@@ -21,10 +20,6 @@ from airflow_mljobs.jobs import Failure, FailureKind, Job
 
 if TYPE_CHECKING:
     from airflow_mljobs.hooks.base import JobHook
-
-log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 _importing = threading.Lock()
 
@@ -69,6 +64,7 @@ class Scope:
 
 @dataclass(kw_only=True)
 class _Wish:
+    name: str
     due: float
     early: float
     answer: asyncio.Future[Job | Failure]
@@ -84,7 +80,7 @@ class Watch:
 
     scope: Scope
     users: int = 0
-    _wishes: dict[str, list[_Wish]] = field(default_factory=dict)
+    _wishes: list[_Wish] = field(default_factory=list)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _hook: JobHook | None = None
     _thread: ThreadPoolExecutor = field(
@@ -99,73 +95,66 @@ class Watch:
         """
         loop = asyncio.get_running_loop()
         pause = after * random.uniform(1.0, 1.0 + TOGETHER)
-        wish = _Wish(due=loop.time() + pause, early=pause * TOGETHER, answer=loop.create_future())
-        self._wishes.setdefault(name, []).append(wish)
+        wish = _Wish(name=name, due=loop.time() + pause, early=pause * TOGETHER, answer=loop.create_future())
+        self._wishes.append(wish)
         self._news.set()
         return await wish.answer
 
     async def run(self) -> None:
         """Make looks for as long as anybody asks; ends when cancelled."""
         try:
-            await self._run()
-        except Exception as error:  # a fault of ours must end the waiting, not hang it
-            for wish in (wish for wishes in self._wishes.values() for wish in wishes):
-                if not wish.answer.done():
-                    wish.answer.set_exception(error)
-            raise
+            while True:
+                await self._round()
+        finally:
+            # However this ends: who still waits must hear of it, and not wait for ever.
+            for wish in self._open():
+                wish.answer.set_exception(RuntimeError("the watch of this job has ended"))
 
-    async def _run(self) -> None:
+    async def _round(self) -> None:
         loop = asyncio.get_running_loop()
-        while True:
-            self._forget_the_gone()
-            self._news.clear()
-            due = min((wish.due for wishes in self._wishes.values() for wish in wishes), default=None)
-            if due is None or due > loop.time():
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._news.wait(), None if due is None else due - loop.time())
-                continue
-            await self._answer(self._take_due(loop.time()))
-
-    async def _answer(self, wishes: dict[str, list[_Wish]]) -> None:
-        try:
-            looks = await self._in_thread(self._look_up, list(wishes))
-        except Exception as error:  # building the hook failed: its connection, its credentials
-            failure = Failure(kind=FailureKind.UNAVAILABLE, message=f"{type(error).__name__}: {error}"[:500])
-            looks = dict.fromkeys(wishes, failure)
+        self._news.clear()
+        self._wishes = self._open()
+        due = min((wish.due for wish in self._wishes), default=None)
+        if due is None or due > loop.time():
+            # Not wait_for, which on Python 3.11 loses a cancellation that meets the news.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(due):
+                    await self._news.wait()
+            return
+        now = [wish for wish in self._wishes if wish.due - wish.early <= loop.time()]
+        looks = await self._look_up(list(dict.fromkeys(wish.name for wish in now)))
         missing = Failure(kind=FailureKind.MISSING, message="the service does not know the job")
-        for name, askers in wishes.items():
-            for wish in askers:
-                if not wish.answer.done():
-                    wish.answer.set_result(looks.get(name, missing))
+        for wish in now:
+            if not wish.answer.done():
+                wish.answer.set_result(looks.get(wish.name, missing))
 
-    def _look_up(self, names: list[str]) -> dict[str, Job | Failure]:
+    def _open(self) -> list[_Wish]:
+        return [wish for wish in self._wishes if not wish.answer.done()]
+
+    async def _look_up(self, names: list[str]) -> Mapping[str, Job | Failure]:
+        try:
+            # Not asyncio.to_thread: what the hook asks of Airflow (its connection) finds its way back to
+            # this event loop only from a thread that asgiref started.
+            call = sync_to_async(self._ask, thread_sensitive=False, executor=self._thread)
+            return await call(names)
+        except Exception as error:
+            # The hook could not be built: its connection or its credentials. Worth minutes, not an hour.
+            failure = Failure(kind=FailureKind.DENIED, message=f"{type(error).__name__}: {error}"[:500])
+            return dict.fromkeys(names, failure)
+
+    def _ask(self, names: list[str]) -> Mapping[str, Job | Failure]:
         if self._hook is None:
             self._hook = build_hook(self.scope.hook_class, json.loads(self.scope.hook_params))
         return self._hook.look_up(names)
 
-    def _take_due(self, now: float) -> dict[str, list[_Wish]]:
-        names = [name for name, ws in self._wishes.items() if any(w.due - w.early <= now for w in ws)]
-        return {name: self._wishes.pop(name) for name in names}
-
-    def _forget_the_gone(self) -> None:
-        for name, wishes in list(self._wishes.items()):
-            waiting = [wish for wish in wishes if not wish.answer.done()]
-            if waiting:
-                self._wishes[name] = waiting
-            else:
-                del self._wishes[name]
-
-    async def _in_thread(self, call: Callable[..., T], *args: Any) -> T:
-        # Not asyncio.to_thread: what the hook asks of Airflow (its connection) finds its way back to this
-        # event loop only from a thread that asgiref started.
-        return await sync_to_async(call, thread_sensitive=False, executor=self._thread)(*args)
-
-    async def close(self) -> None:
-        """Close the hook's connections."""
-        if self._hook is not None:
-            with contextlib.suppress(Exception):
-                await self._in_thread(self._hook.close)
+    def close(self) -> None:
+        """Close the hook's connections, after the request under way; nobody waits for it."""
+        self._thread.submit(self._close_hook)
         self._thread.shutdown(wait=False)
+
+    def _close_hook(self) -> None:
+        if self._hook is not None:
+            self._hook.close()
 
 
 _watches: dict[tuple[asyncio.AbstractEventLoop, Scope], tuple[Watch, asyncio.Task[None]]] = {}
@@ -178,19 +167,20 @@ async def shared_watch(scope: Scope) -> AsyncIterator[Watch]:
     :param scope: what the triggers have in common.
     """
     key = (asyncio.get_running_loop(), scope)
-    if key not in _watches:
-        watch = Watch(scope=scope)
+    if key not in _watches or _watches[key][1].done():
+        made = Watch(scope=scope)
         # In a context of its own: in the first trigger's, all log lines would go to that task's log.
-        task = key[0].create_task(watch.run(), context=contextvars.Context())
-        _watches[key] = (watch, task)
-    watch, task = _watches[key]
+        _watches[key] = (made, key[0].create_task(made.run(), context=contextvars.Context()))
+    watch, task = entry = _watches[key]
     watch.users += 1
     try:
         yield watch
     finally:
+        # Nothing is awaited in here: Airflow repeats a kill each second, and the repetition, met by an
+        # await, would take the place of the kill that on_kill is called for.
         watch.users -= 1
-        if watch.users == 0 and _watches.get(key) == (watch, task):
-            del _watches[key]
+        if watch.users == 0:
+            if _watches.get(key) is entry:
+                del _watches[key]
             task.cancel()
-            await asyncio.wait([task])
-            await watch.close()
+            watch.close()

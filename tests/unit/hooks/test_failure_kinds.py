@@ -15,7 +15,7 @@ from airflow_mljobs.jobs import FailureKind
 
 KINDS: dict[type[BaseException], FailureKind] = {
     api.InvalidArgument: FailureKind.INVALID,
-    api.FailedPrecondition: FailureKind.INVALID,
+    api.FailedPrecondition: FailureKind.OTHER,
     api.OutOfRange: FailureKind.INVALID,
     api.Unauthenticated: FailureKind.DENIED,
     api.PermissionDenied: FailureKind.DENIED,
@@ -34,7 +34,7 @@ KINDS: dict[type[BaseException], FailureKind] = {
     api.Conflict: FailureKind.OTHER,
     api.MovedPermanently: FailureKind.OTHER,
     auth.TransportError: FailureKind.UNAVAILABLE,
-    auth.RefreshError: FailureKind.UNAVAILABLE,
+    auth.RefreshError: FailureKind.DENIED,
     auth.TimeoutError: FailureKind.UNAVAILABLE,
     auth.DefaultCredentialsError: FailureKind.OTHER,
     requests.ConnectionError: FailureKind.UNAVAILABLE,
@@ -93,3 +93,9 @@ def test_every_grpc_status_is_judged(error: type[api.GoogleAPICallError]) -> Non
 def test_only_what_may_pass_is_transient(error: BaseException, expected: bool) -> None:
     """A request is repeated only where the same request may succeed later."""
     assert expected is CustomJobHook().is_transient(error)
+
+
+def test_a_token_server_that_is_out_of_reach_comes_back() -> None:
+    """A refresh that may be tried again is silence, and no refusal."""
+    error = auth.RefreshError("said the token server", retryable=True)
+    assert FailureKind.UNAVAILABLE is CustomJobHook().failure_kind(error)

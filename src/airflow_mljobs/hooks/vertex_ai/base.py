@@ -67,14 +67,19 @@ class VertexAIJobHook(VertexAIHook, OperationHelper):
     client_class: ClassVar[Any]
     page: ClassVar[str]
     list_page: ClassVar[str]
+    state_field: ClassVar[str] = "state"
 
     def get_job(self, name: str) -> Job:
         """Look at one job."""
         return self.as_job(self.get_resource(name))
 
-    def get_resource(self, name: str) -> Any:
-        """Get a job whole, as the official type."""
-        return self._method("get_{}", name)(name=name, timeout=REQUEST_TIMEOUT)
+    def get_resource(self, name: str, **params: Any) -> Any:
+        """Get a job as the official type.
+
+        :param name: the job.
+        :param params: further fields of the service's get request.
+        """
+        return self._method("get_{}", name)(request={"name": name, **params}, timeout=REQUEST_TIMEOUT)
 
     def list_resources(self, parent: str, *, read_mask: str | FieldMask | None = None, **params: Any) -> Any:
         """List jobs as the official type; further pages are fetched as they are iterated.
@@ -83,7 +88,8 @@ class VertexAIJobHook(VertexAIHook, OperationHelper):
         :param read_mask: the fields to return, such as ``"name,state"``.
         :param params: further fields of the service's list request.
         """
-        request = {"parent": parent, "read_mask": as_mask(read_mask), **params}
+        mask = {} if read_mask is None else {"read_mask": as_mask(read_mask)}
+        request = {"parent": parent, **mask, **params}
         return self._method("list_{}s", f"{parent}/{self.collection}/-")(
             request=request, timeout=REQUEST_TIMEOUT
         )
@@ -93,8 +99,7 @@ class VertexAIJobHook(VertexAIHook, OperationHelper):
         found = self.list_resources(
             parent, filter=f'labels.{TASK_LABEL}="{identity.key}"', read_mask=IDENTITY_MASK
         )
-        attempts = [Attempt.from_labels(self.as_job(job), job.labels) for job in found]
-        return sorted(attempts, key=lambda attempt: (attempt.epoch, attempt.number), reverse=True)
+        return Attempt.from_found((self.as_job(job), job.labels) for job in found)
 
     def cancel_job(self, name: str) -> None:
         """Ask for a job to be cancelled; one that has ended, or is gone, is fine."""
@@ -116,8 +121,10 @@ class VertexAIJobHook(VertexAIHook, OperationHelper):
 
     def as_job(self, resource: Any) -> Job:
         """Read the service's resource."""
-        state = state_word(resource.state)
+        state = state_word(getattr(resource, self.state_field))
         status = self.status_of(state)
+        if state.endswith("_PARTIALLY_SUCCEEDED"):
+            self.log.warning("Job %s succeeded in part only; its page tells which", resource.name)
         return Job(
             name=resource.name,
             state=state,

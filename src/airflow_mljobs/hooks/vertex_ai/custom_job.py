@@ -15,8 +15,8 @@ from airflow_mljobs.hooks.base import error_for, raise_unless_succeeded
 from airflow_mljobs.hooks.google import REQUEST_TIMEOUT, GoogleJobHook
 from airflow_mljobs.hooks.vertex_ai.base import VertexAIJobHook
 from airflow_mljobs.hooks.vertex_ai.custom_job_builder import build_custom_job
-from airflow_mljobs.hooks.vertex_ai.resources import as_mask
-from airflow_mljobs.jobs import GiveUp, Job, JobStatus, Poller
+from airflow_mljobs.hooks.vertex_ai.resources import JOB_STATES, as_mask
+from airflow_mljobs.jobs import GiveUp, Poller
 
 if TYPE_CHECKING:
     from google.api_core.operation import Operation
@@ -38,30 +38,12 @@ class CustomJobHook(VertexAIJobHook):
     client_class = JobServiceClient
     page = "training/{job_id}/cpu"
     list_page = "training/custom-jobs"
-    states: ClassVar = {
-        "JOB_STATE_UNSPECIFIED": JobStatus.ACTIVE,
-        "JOB_STATE_QUEUED": JobStatus.ACTIVE,
-        "JOB_STATE_PENDING": JobStatus.ACTIVE,
-        "JOB_STATE_RUNNING": JobStatus.ACTIVE,
-        "JOB_STATE_SUCCEEDED": JobStatus.SUCCEEDED,
-        "JOB_STATE_FAILED": JobStatus.FAILED,
-        "JOB_STATE_CANCELLING": JobStatus.ACTIVE,
-        "JOB_STATE_CANCELLED": JobStatus.CANCELLED,
-        "JOB_STATE_PAUSED": JobStatus.ACTIVE,
-        "JOB_STATE_EXPIRED": JobStatus.FAILED,
-        "JOB_STATE_UPDATING": JobStatus.ACTIVE,
-        "JOB_STATE_PARTIALLY_SUCCEEDED": JobStatus.SUCCEEDED,
-    }
+    cancelling = frozenset({"JOB_STATE_CANCELLING"})
+    states: ClassVar = JOB_STATES
 
     def error_of(self, resource: types.CustomJob) -> str | None:
         """Return the service's reason, which ends with the job's last words."""
         return resource.error.message or None
-
-    def as_job(self, resource: types.CustomJob) -> Job:
-        """Read the service's resource."""
-        if resource.state is types.JobState.JOB_STATE_PARTIALLY_SUCCEEDED:
-            self.log.warning("Job %s succeeded in part only; its page tells which", resource.name)
-        return super().as_job(resource)
 
     @staticmethod
     def build_custom_job(custom_job: types.CustomJob | dict[str, Any]) -> types.CustomJob:

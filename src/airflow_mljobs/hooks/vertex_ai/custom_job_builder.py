@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from google.cloud.aiplatform_v1 import types
-from google.protobuf import json_format
 
 from airflow_mljobs.exceptions import InvalidJobSpec
 from airflow_mljobs.hooks.google import check_display_name, check_labels
-
-# Where the parser quotes what it was given, which may be the value of an environment variable.
-QUOTED_VALUE = re.compile(r"(?<= which is ).*(?= at )", re.DOTALL)
-PLACE = re.compile(r" at \"?CustomJob\.([\w.\[\]]+)")
+from airflow_mljobs.hooks.vertex_ai.parsing import parse_resource
 
 
 def build_custom_job(
@@ -27,33 +22,13 @@ def build_custom_job(
     :param labels: further labels of the job.
     :raises InvalidJobSpec: naming the field, the value and the rule.
     """
-    message = types.CustomJob.pb()()
-    if isinstance(custom_job, types.CustomJob):
-        message.CopyFrom(types.CustomJob.pb(custom_job))
-    else:
-        try:
-            json_format.ParseDict(dict(custom_job), message)
-        except (json_format.ParseError, TypeError, ValueError, AttributeError) as error:
-            raise _malformed(custom_job, str(error)) from None  # the cause would quote the value after all
+    message = parse_resource(types.CustomJob, custom_job, field="custom_job")
     message.labels.update(labels or {})
     check_display_name(message.display_name)
     check_labels(message.labels)
     _check_pools(message)
     job: types.CustomJob = types.CustomJob.wrap(message)
     return job
-
-
-def _malformed(custom_job: Any, reason: str) -> InvalidJobSpec:
-    place = PLACE.search(reason)
-    value = custom_job
-    for step in re.findall(r"\w+", place[1]) if place else ():
-        value = value[int(step) if step.isdigit() else step]
-    return InvalidJobSpec(
-        field=f"custom_job.{place[1]}" if place else "custom_job",
-        # Its fields, but not what is in them: that may be secret.
-        value=sorted(map(str, value)) if isinstance(value, Mapping) else type(value).__name__,
-        rule=f"has the form of a CustomJob: {QUOTED_VALUE.sub('…', reason)}",
-    )
 
 
 def _check_pools(message: Any) -> None:

@@ -6,7 +6,6 @@ The SDK's builder would first look for a staging bucket, and make one; this one 
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -16,23 +15,13 @@ from google.protobuf import json_format
 from packaging.version import Version
 
 from airflow_mljobs.exceptions import InvalidJobSpec
-from airflow_mljobs.hooks.google import check_display_name, check_labels
+from airflow_mljobs.hooks.google import check_display_name, check_labels, check_type
+from airflow_mljobs.hooks.pipeline_parameters import check_parameters, named, type_of
 
 JOB_ID = re.compile(r"[a-z][-a-z0-9]{0,127}")
 
 FAILURE_POLICIES = {"slow": "PIPELINE_FAILURE_POLICY_FAIL_SLOW", "fast": "PIPELINE_FAILURE_POLICY_FAIL_FAST"}
 
-# The words of both generations of the spec: https://github.com/kubeflow/pipelines, pipeline_spec.proto
-PARAMETER_TYPES: Mapping[str, tuple[type, ...]] = {
-    "STRING": (str,),
-    "NUMBER_INTEGER": (int,),
-    "INT": (int,),
-    "NUMBER_DOUBLE": (int, float),
-    "DOUBLE": (int, float),
-    "BOOLEAN": (bool,),
-    "LIST": (list, tuple),
-    "STRUCT": (dict,),
-}
 OLD_VALUES = {"INT": "intValue", "DOUBLE": "doubleValue", "STRING": "stringValue"}
 
 
@@ -59,6 +48,22 @@ def build_pipeline_job(
     :param default_root: where outputs go when neither the caller nor the template says it.
     :raises InvalidJobSpec: naming the field, the value and the rule.
     """
+    for field, value, kind in (
+        ("display_name", display_name, str),
+        ("pipeline_root", pipeline_root, str),
+        ("parameter_values", parameter_values, Mapping),
+        ("input_artifacts", input_artifacts, Mapping),
+        ("enable_caching", enable_caching, bool),
+        ("encryption_spec_key_name", encryption_spec_key_name, str),
+        ("labels", labels, Mapping),
+        ("failure_policy", failure_policy, str),
+        ("service_account", service_account, str),
+        ("network", network, str),
+        ("reserved_ip_ranges", reserved_ip_ranges, list),
+    ):
+        check_type(field, value, kind)
+    if pipeline_root and not pipeline_root.startswith("gs://"):
+        raise InvalidJobSpec(field="pipeline_root", value=pipeline_root, rule="begins with gs://")
     check_display_name(display_name)
     check_labels(labels or {})
     spec, runtime = template["pipelineSpec"], template["runtimeConfig"]
@@ -100,17 +105,16 @@ def _runtime_config(
     declared = inputs.get("parameters") or {}
     values = {**_template_values(runtime), **(parameter_values or {})}
     values = {name: value for name, value in values.items() if value is not None}
-    _check_parameters(declared, values)
+    check_parameters(declared, values, field="parameter_values")
     artifacts = inputs.get("artifacts") or {}
     for name in input_artifacts or {}:
         if name not in artifacts:
             raise InvalidJobSpec(
                 field=f"input_artifacts[{name!r}]",
                 value=name,
-                rule=f"the pipeline takes {_named(artifacts, 'artifacts')}",
+                rule=f"the pipeline takes {named(artifacts, 'artifacts')}",
             )
-    if failure_policy is not None and failure_policy not in FAILURE_POLICIES:
-        raise InvalidJobSpec(field="failure_policy", value=failure_policy, rule='must be "slow" or "fast"')
+    check_failure_policy(failure_policy)
     config: dict[str, Any] = {
         "inputArtifacts": {name: {"artifactId": value} for name, value in (input_artifacts or {}).items()},
     }
@@ -121,40 +125,6 @@ def _runtime_config(
     else:
         config["parameters"] = {name: _old_value(declared[name], value) for name, value in values.items()}
     return config
-
-
-def _check_parameters(declared: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-    for name, value in values.items():
-        field = f"parameter_values[{name!r}]"
-        if name not in declared:
-            raise InvalidJobSpec(
-                field=field, value=value, rule=f"the pipeline takes {_named(declared, 'parameters')}"
-            )
-        kind = _type_of(declared[name])
-        allowed = PARAMETER_TYPES.get(kind)
-        is_bool = isinstance(value, bool)
-        # An old spec carries everything that is not a number as text.
-        if kind == "STRING" and "type" in declared[name] and isinstance(value, bool | dict | list):
-            continue
-        if allowed and (not isinstance(value, allowed) or (is_bool and bool not in allowed)):
-            hint = (
-                "; set render_template_as_native_obj on the DAG to keep types"
-                if isinstance(value, str)
-                else ""
-            )
-            raise InvalidJobSpec(field=field, value=value, rule=f"the pipeline declares {kind}{hint}")
-        if isinstance(value, float) and not math.isfinite(value):
-            raise InvalidJobSpec(field=field, value=value, rule="is a finite number: JSON has no other")
-    for name, definition in declared.items():
-        optional = definition.get("isOptional") or "defaultValue" in definition
-        if name not in values and not optional and "parameterType" in definition:
-            raise InvalidJobSpec(
-                field="parameter_values", value=sorted(values), rule=f"the pipeline requires {name!r}"
-            )
-
-
-def _type_of(definition: Mapping[str, Any]) -> str:
-    return str(definition.get("parameterType") or definition.get("type"))
 
 
 def _template_values(runtime: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,17 +140,22 @@ def _template_values(runtime: Mapping[str, Any]) -> dict[str, Any]:
 
 def _old_value(definition: Mapping[str, Any], value: Any) -> dict[str, Any]:
     content = json.dumps(value) if isinstance(value, bool | dict | list) else value
-    return {OLD_VALUES.get(_type_of(definition), "stringValue"): content}
-
-
-def _named(declared: Mapping[str, Any], what: str) -> str:
-    return f"the {what} {', '.join(sorted(declared))}" if declared else f"no {what}"
+    return {OLD_VALUES.get(type_of(definition), "stringValue"): content}
 
 
 def _set_caching(spec: dict[str, Any], enable: bool) -> None:
     for component in [spec["root"], *(spec.get("components") or {}).values()]:
         for task in ((component.get("dag") or {}).get("tasks") or {}).values():
             task["cachingOptions"] = {"enableCache": enable}
+
+
+def check_failure_policy(failure_policy: Any) -> None:
+    """Hold a failure policy to the two there are.
+
+    :raises InvalidJobSpec: when it is neither.
+    """
+    if failure_policy is not None and failure_policy not in FAILURE_POLICIES:
+        raise InvalidJobSpec(field="failure_policy", value=failure_policy, rule='must be "slow" or "fast"')
 
 
 def check_job_id(job_id: str) -> None:

@@ -22,6 +22,7 @@ class PipelineJobHook(PipelineSubmissionHook):
     client_class = PipelineServiceClient
     page = "pipelines/runs/{job_id}"
     list_page = "pipelines/runs"
+    cancelling = frozenset({"PIPELINE_STATE_CANCELLING"})
     states: ClassVar = {
         "PIPELINE_STATE_UNSPECIFIED": JobStatus.ACTIVE,
         "PIPELINE_STATE_QUEUED": JobStatus.ACTIVE,

@@ -12,9 +12,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from airflow_mljobs.hooks.base import error_for, raise_unless_succeeded
-from airflow_mljobs.hooks.google import GoogleJobHook
+from airflow_mljobs.hooks.google import GoogleJobHook, check_type
 from airflow_mljobs.hooks.vertex_ai.experiments import ExperimentHook
-from airflow_mljobs.hooks.vertex_ai.pipeline_builder import build_pipeline_job, check_job_id
+from airflow_mljobs.hooks.vertex_ai.pipeline_builder import (
+    build_pipeline_job,
+    check_failure_policy,
+    check_job_id,
+)
 from airflow_mljobs.hooks.vertex_ai.pipeline_service import PipelineServiceHook
 from airflow_mljobs.hooks.vertex_ai.pipeline_template import load_template
 from airflow_mljobs.hooks.vertex_ai.resources import pipeline_name
@@ -61,8 +65,12 @@ class PipelineSubmissionHook(PipelineServiceHook, ExperimentHook):
         :raises InvalidJobSpec: naming the field, the value and the rule.
         """
         if job_id:
+            check_type("job_id", job_id, str)
             check_job_id(job_id)
-        credentials = self.get_credentials() if "://" in template_path else None
+        # Before the template, which may have to be fetched.
+        check_failure_policy(fields.get("failure_policy"))
+        check_type("template_path", template_path, str)
+        credentials = self.get_credentials() if "://" in (template_path or "") else None
         return build_pipeline_job(
             load_template(template_path, project=project_id, credentials=credentials),
             template_path=template_path,

@@ -13,7 +13,7 @@ import yaml
 from packaging.version import InvalidVersion, Version
 
 from airflow_mljobs.exceptions import InvalidJobSpec
-from airflow_mljobs.hooks.google import REQUEST_TIMEOUT
+from airflow_mljobs.hooks.google import REQUEST_TIMEOUT, check_type
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
@@ -32,6 +32,9 @@ def load_template(path: str, *, project: str | None, credentials: Credentials | 
     :return: ``{"pipelineSpec": …, "runtimeConfig": …}``.
     :raises InvalidJobSpec: when there is nothing there, or it is not a compiled pipeline.
     """
+    check_type("template_path", path, str)
+    if not path:
+        raise InvalidJobSpec(field="template_path", value=path, rule="names a compiled pipeline")
     try:
         document = yaml.load(_read(path, project, credentials), Loader=_LOADER)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -115,8 +118,21 @@ def _check_spec(spec: Any, path: str) -> None:
             raise InvalidJobSpec(
                 field="template_path", value=path, rule=f"must hold a compiled pipeline; it has no {field!r}"
             )
-    if not isinstance(spec["root"], dict):
-        raise InvalidJobSpec(field="template_path", value=path, rule="must have a mapping as its root")
+    root = spec["root"]
+    inputs = root.get("inputDefinitions") or {} if isinstance(root, dict) else {}
+    for field, value in (
+        ("root", root),
+        ("root.dag", root.get("dag") or {} if isinstance(root, dict) else {}),
+        ("root.inputDefinitions", inputs),
+        (
+            "root.inputDefinitions.parameters",
+            inputs.get("parameters") or {} if isinstance(inputs, dict) else {},
+        ),
+    ):
+        if not isinstance(value, dict):
+            raise InvalidJobSpec(
+                field="template_path", value=path, rule=f"must have a mapping as its {field}"
+            )
     try:
         Version(str(spec["schemaVersion"]))
     except InvalidVersion as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,9 +10,25 @@ from google.cloud.aiplatform_v1 import types
 from google.protobuf import json_format
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from airflow_mljobs.jobs import Progress
+from airflow_mljobs.jobs import JobStatus, Progress
 
 TaskState = types.PipelineTaskDetail.State
+
+JOB_STATES: Mapping[str, JobStatus] = {
+    "JOB_STATE_UNSPECIFIED": JobStatus.ACTIVE,
+    "JOB_STATE_QUEUED": JobStatus.ACTIVE,
+    "JOB_STATE_PENDING": JobStatus.ACTIVE,
+    "JOB_STATE_RUNNING": JobStatus.ACTIVE,
+    "JOB_STATE_SUCCEEDED": JobStatus.SUCCEEDED,
+    "JOB_STATE_FAILED": JobStatus.FAILED,
+    "JOB_STATE_CANCELLING": JobStatus.ACTIVE,
+    "JOB_STATE_CANCELLED": JobStatus.CANCELLED,
+    "JOB_STATE_PAUSED": JobStatus.ACTIVE,
+    "JOB_STATE_EXPIRED": JobStatus.FAILED,
+    "JOB_STATE_UPDATING": JobStatus.ACTIVE,
+    "JOB_STATE_PARTIALLY_SUCCEEDED": JobStatus.SUCCEEDED,
+}
+"""What the words of Vertex AI's ``JobState`` mean."""
 
 IDENTITY_MASK = FieldMask(paths=["name", "state", "labels", "create_time", "start_time", "end_time"])
 """All that adoption needs to know of a job."""
@@ -27,9 +43,11 @@ def state_word(state: Any) -> str:
 
 
 def time_of(resource: Any, field: str) -> datetime | None:
-    """Return a time of a resource, or nothing when it is not set."""
+    """Return a time of a resource, or nothing when it is not set, or the kind has no such time."""
+    if field not in type(resource).meta.fields or field not in resource:
+        return None
     # The client's own subclass of datetime, with its nanoseconds, stays on this side.
-    return datetime.fromisoformat(getattr(resource, field).isoformat()) if field in resource else None
+    return datetime.fromisoformat(getattr(resource, field).isoformat())
 
 
 def as_mask(read_mask: str | FieldMask | None) -> FieldMask | None:

@@ -10,24 +10,26 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_mljobs.links.vertex_ai import CustomJobLink, CustomJobListLink
 from airflow_mljobs.operators.base import RunJobOperator
-from airflow_mljobs.operators.google import GoogleJobOperator
-from airflow_mljobs.operators.vertex_ai.base import (
+from airflow_mljobs.operators.google import RegionalJobOperator
+from airflow_mljobs.operators.secrets import mask_environment
+from airflow_mljobs.operators.small import (
     CancelJobOperator,
     DeleteJobOperator,
     GetJobOperator,
-    ListJobsOperator,
     OneJobOperator,
 )
+from airflow_mljobs.operators.vertex_ai.base import ListVertexAIJobsOperator
 from airflow_mljobs.triggers.vertex_ai import CustomJobTrigger
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import BaseOperatorLink
+    import jinja2
+    from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
     from google.cloud.aiplatform_v1.types import CustomJob
 
     from airflow_mljobs.jobs import Job, Submit, TaskIdentity
 
 
-class RunCustomJobOperator(GoogleJobOperator, RunJobOperator):
+class RunCustomJobOperator(RegionalJobOperator, RunJobOperator):
     """Runs a custom job on Vertex AI.
 
     :param custom_job: the resource whole, in its JSON form or as the official type: ``display_name``,
@@ -38,12 +40,17 @@ class RunCustomJobOperator(GoogleJobOperator, RunJobOperator):
     hook_class = CustomJobTrigger.hook_class
     trigger_class = CustomJobTrigger
     operator_extra_links = (CustomJobLink(),)
-    template_fields: Sequence[str] = (*GoogleJobOperator.template_fields, "custom_job")
+    template_fields: Sequence[str] = (*RegionalJobOperator.template_fields, "custom_job")
     template_fields_renderers: ClassVar[dict[str, str]] = {"custom_job": "json"}
 
     def __init__(self, *, custom_job: dict[str, Any] | CustomJob, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.custom_job = custom_job
+
+    def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
+        """Render the fields, and mask what is secret in the environment."""
+        super().render_template_fields(context, jinja_env)
+        mask_environment(self.custom_job)
 
     def build(self) -> Any:
         """Make the resource."""
@@ -60,24 +67,20 @@ class RunCustomJobOperator(GoogleJobOperator, RunJobOperator):
         return job
 
 
-class _OneCustomJobOperator(OneJobOperator):
+class _OneCustomJobOperator(RegionalJobOperator, OneJobOperator):
     """Takes a custom job.
 
     :param custom_job_id: its id, or its full resource name.
     """
 
+    job_field = "custom_job_id"
     hook_class = CustomJobTrigger.hook_class
     operator_extra_links: Collection[BaseOperatorLink] = (CustomJobLink(),)
-    template_fields: Sequence[str] = (*OneJobOperator.template_fields, "custom_job_id")
+    template_fields: Sequence[str] = (*RegionalJobOperator.template_fields, "custom_job_id")
 
     def __init__(self, *, custom_job_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.custom_job_id = custom_job_id
-
-    @property
-    def job(self) -> str:
-        """What the user named."""
-        return self.custom_job_id
 
 
 class GetCustomJobOperator(_OneCustomJobOperator, GetJobOperator):
@@ -94,7 +97,7 @@ class DeleteCustomJobOperator(_OneCustomJobOperator, DeleteJobOperator):
     operator_extra_links = ()
 
 
-class ListCustomJobOperator(ListJobsOperator):
+class ListCustomJobOperator(ListVertexAIJobsOperator):
     """Returns a list of custom jobs."""
 
     hook_class = CustomJobTrigger.hook_class

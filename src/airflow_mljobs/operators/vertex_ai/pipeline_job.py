@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_mljobs.links.vertex_ai import PipelineJobLink, PipelineJobListLink
 from airflow_mljobs.operators.base import RunJobOperator
-from airflow_mljobs.operators.google import GoogleJobOperator
-from airflow_mljobs.operators.vertex_ai.base import (
+from airflow_mljobs.operators.google import RegionalJobOperator
+from airflow_mljobs.operators.small import (
     CancelJobOperator,
     DeleteJobOperator,
     GetJobOperator,
-    ListJobsOperator,
     OneJobOperator,
 )
+from airflow_mljobs.operators.vertex_ai.base import ListVertexAIJobsOperator
 from airflow_mljobs.triggers.vertex_ai import PipelineJobTrigger
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from airflow_mljobs.jobs import Job, Submit, TaskIdentity
 
 
-class RunPipelineJobOperator(GoogleJobOperator, RunJobOperator):
+class RunPipelineJobOperator(RegionalJobOperator, RunJobOperator):
     """Runs a compiled pipeline on Vertex AI.
 
     :param display_name: 1 to 128 characters.
@@ -52,7 +52,7 @@ class RunPipelineJobOperator(GoogleJobOperator, RunJobOperator):
     trigger_class = PipelineJobTrigger
     operator_extra_links = (PipelineJobLink(),)
     template_fields: Sequence[str] = (
-        *GoogleJobOperator.template_fields,
+        *RegionalJobOperator.template_fields,
         "display_name",
         "template_path",
         "job_id",
@@ -164,24 +164,20 @@ class RunPipelineJobOperator(GoogleJobOperator, RunJobOperator):
             self.hook.add_to_experiment(job.name, experiment=self.experiment)
 
 
-class _OnePipelineJobOperator(OneJobOperator):
+class _OnePipelineJobOperator(RegionalJobOperator, OneJobOperator):
     """Takes a pipeline job.
 
     :param pipeline_job_id: its id, or its full resource name.
     """
 
+    job_field = "pipeline_job_id"
     hook_class = PipelineJobTrigger.hook_class
     operator_extra_links: Collection[BaseOperatorLink] = (PipelineJobLink(),)
-    template_fields: Sequence[str] = (*OneJobOperator.template_fields, "pipeline_job_id")
+    template_fields: Sequence[str] = (*RegionalJobOperator.template_fields, "pipeline_job_id")
 
     def __init__(self, *, pipeline_job_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.pipeline_job_id = pipeline_job_id
-
-    @property
-    def job(self) -> str:
-        """What the user named."""
-        return self.pipeline_job_id
 
 
 class GetPipelineJobOperator(_OnePipelineJobOperator, GetJobOperator):
@@ -198,7 +194,7 @@ class DeletePipelineJobOperator(_OnePipelineJobOperator, DeleteJobOperator):
     operator_extra_links = ()
 
 
-class ListPipelineJobOperator(ListJobsOperator):
+class ListPipelineJobOperator(ListVertexAIJobsOperator):
     """Returns a list of pipeline jobs.
 
     :param order_by: such as ``create_time desc``.
@@ -206,7 +202,7 @@ class ListPipelineJobOperator(ListJobsOperator):
 
     hook_class = PipelineJobTrigger.hook_class
     operator_extra_links = (PipelineJobListLink(),)
-    template_fields: Sequence[str] = (*ListJobsOperator.template_fields, "order_by")
+    template_fields: Sequence[str] = (*ListVertexAIJobsOperator.template_fields, "order_by")
 
     def __init__(self, *, order_by: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -86,7 +86,7 @@ def test_what_is_no_pipeline_is_refused(tmp_path: Path, content: str | bytes, ru
     ("name", "rule"),
     [
         ("missing.yaml", "No such file or directory"),
-        ("", "Is a directory"),
+        (".", "Is a directory"),
         ("x" * 300, "File name too long"),
     ],
 )

@@ -10,13 +10,16 @@ from google.cloud.aiplatform_v1 import types
 from structlog.testing import capture_logs
 
 from airflow_mljobs.hooks.base import JobHook
+from airflow_mljobs.hooks.vertex_ai.base import VertexAIJobHook
 from airflow_mljobs.hooks.vertex_ai.custom_job import CustomJobHook
+from airflow_mljobs.hooks.vertex_ai.notebook_execution_job import NotebookExecutionJobHook
 from airflow_mljobs.hooks.vertex_ai.pipeline_job import PipelineJobHook
 from airflow_mljobs.jobs import JobStatus
 
 TABLES: list[tuple[type[JobHook], type[enum.Enum]]] = [
     (PipelineJobHook, types.PipelineState),
     (CustomJobHook, types.JobState),
+    (NotebookExecutionJobHook, types.JobState),
 ]
 ENDS = {
     "SUCCEEDED": JobStatus.SUCCEEDED,
@@ -56,12 +59,14 @@ def test_a_new_word_is_active_and_warned_of(
     [
         (PipelineJobHook, types.PipelineJob(name="projects/p/locations/r/pipelineJobs/j", state=99)),
         (CustomJobHook, types.CustomJob(name="projects/p/locations/r/customJobs/j", state=99)),
+        (
+            NotebookExecutionJobHook,
+            types.NotebookExecutionJob(name="projects/p/locations/r/notebookExecutionJobs/j", job_state=99),
+        ),
     ],
 )
 @pytest.mark.filterwarnings("ignore:Unrecognized:UserWarning:proto")
-def test_a_number_without_a_word_is_active(
-    hook: type[PipelineJobHook | CustomJobHook], resource: types.PipelineJob | types.CustomJob
-) -> None:
+def test_a_number_without_a_word_is_active(hook: type[VertexAIJobHook], resource: object) -> None:
     """A state that the installed client cannot name is told by its number, and the job lives on."""
     job = hook().as_job(resource)
     assert (job.state, job.status) == ("99", JobStatus.ACTIVE)

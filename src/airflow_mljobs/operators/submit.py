@@ -1,0 +1,219 @@
+"""One job for each generation of a task: find it, or submit it, and cancel it when the task is killed."""
+
+from __future__ import annotations
+
+import math
+import time
+from abc import abstractmethod
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_mljobs.exceptions import InvalidJobSpec, JobError
+from airflow_mljobs.jobs import (
+    Attach,
+    FailureKind,
+    Job,
+    JobStatus,
+    Poller,
+    Submit,
+    TakeResult,
+    TaskIdentity,
+    adopt,
+)
+from airflow_mljobs.operators.job import JobOperator
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+SUBMITS = 4
+"""How often a submit may meet silence before the task fails; each time it is looked for first."""
+
+ENDING = timedelta(minutes=10)
+"""How long a new attempt waits for the end of one that is being cancelled."""
+
+
+def check_seconds(field: str, seconds: Any, *, minimum: str) -> None:
+    """Hold a number of seconds to a rule.
+
+    :raises InvalidJobSpec: when it is not a number, not finite or too small.
+    """
+    fits = isinstance(seconds, int | float) and math.isfinite(seconds) and seconds >= 0
+    if not fits or (seconds == 0 and minimum != "at least 0"):
+        raise InvalidJobSpec(field=field, value=seconds, rule=f"is {minimum} seconds")
+
+
+class SubmitJobOperator(JobOperator):
+    """Has at most one job at a time, recognisable as its own, whatever crashes.
+
+    :param poll_interval: seconds between two looks at the job.
+    :param cancel_on_kill: cancel the job when the task is killed, failed or cleared by a user.
+    :param durable: find the job of an earlier try before submitting one. When off, every try submits.
+    """
+
+    id_field: ClassVar[str] = "job_id"
+    """The parameter by which a user may choose the job's id."""
+
+    def __init__(
+        self,
+        *,
+        poll_interval: float = 30.0,
+        cancel_on_kill: bool = True,
+        durable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        check_seconds("poll_interval", poll_interval, minimum="greater than 0")
+        self.poll_interval = poll_interval
+        self.cancel_on_kill = cancel_on_kill
+        self.durable = durable
+        self._job: Job | None = None
+        self._identity: TaskIdentity | None = None
+        self._killed = False
+
+    @property
+    @abstractmethod
+    def parent(self) -> str:
+        """Full name of what the jobs are listed below."""
+
+    @abstractmethod
+    def build(self) -> Any:
+        """Make the resource to submit, checked as far as can be without the service."""
+
+    @abstractmethod
+    def submit(self, resource: Any, *, identity: TaskIdentity | None, attempt: Submit) -> Job:
+        """Create the job, once.
+
+        :param resource: what `build` returned.
+        :param identity: whom the job must be recognisable as belonging to; nobody, when not durable.
+        :param attempt: which of the task's jobs it is.
+        """
+
+    def on_kill(self) -> None:
+        """Cancel the job, when asked to, and say what has become of it."""
+        self._killed = True
+        if not self.cancel_on_kill:
+            name = self._job.name if self._job else "of this task, if there is one,"
+            self.log.info("Task killed; job %s keeps running, as cancel_on_kill is off", name)
+            return
+        for name in [self._job.name] if self._job else self._active_jobs():
+            self.log.info("Task killed: %s", self._cancel(name))
+
+    def _active_jobs(self) -> list[str]:
+        if not self._identity:
+            return []
+        try:
+            found = self.hook.insist(self.hook.find_jobs, self._identity, parent=self.parent, within=10)
+        except Exception as error:
+            self.log.warning("Could not ask for jobs of this task (%s); one may be running", error)
+            return []
+        return [a.job.name for a in found if a.job.status is JobStatus.ACTIVE]
+
+    def _take(self, job: Job) -> Job:
+        self._job = job
+        if self._killed:
+            # The kill came while the answer to the submit was on its way, and found no job to cancel.
+            self.on_kill()
+            raise JobError(f"The task was killed while it submitted job {job.name}")
+        return job
+
+    @staticmethod
+    def _identify(context: Context) -> TaskIdentity:
+        ti = context["ti"]
+        return TaskIdentity(
+            dag_id=ti.dag_id,
+            run_id=ti.run_id,
+            task_id=ti.task_id,
+            map_index=-1 if ti.map_index is None else ti.map_index,
+            epoch=ti.max_tries or 0,
+        )
+
+    def _cancel(self, name: str) -> str:
+        try:
+            self.hook.insist(self.hook.cancel_job, name, within=20)
+        except Exception as error:  # a failing cancel must not hide why the task ended
+            return f"Job {name} could not be cancelled ({type(error).__name__}: {error}); it may still run."
+        return f"Asked the service to {self.hook.cancels_by} job {name}."
+
+    def _obtain(self, context: Context) -> Job:
+        # A first try refuses bad input before it asks anything. A later one first looks for its job, which
+        # is at work perhaps while the template that it came from is gone.
+        resource = self.build() if (context["ti"].try_number or 1) <= 1 else None
+        if not self.durable:
+            submit = Submit(number=1, first=True)
+            return self._take(self.submit(resource or self.build(), identity=None, attempt=submit))
+        self._identity = identity = self._identify(context)
+        unanswered: Exception | None = None
+        for number in range(SUBMITS):
+            if number:
+                time.sleep(2**number)
+            match self._look_for_ours(identity, after=unanswered):
+                case Attach(job=job):
+                    self.log.info("Attached to job %s, which this task submitted before", job.name)
+                    return self._take(job)
+                case TakeResult(job=job):
+                    self.log.info("Job %s of this task has succeeded already", job.name)
+                    return self._take(job)
+                case submit:
+                    pass
+            if isinstance(unanswered, Exception) and self._is_taken(unanswered):
+                break
+            self._make_way(submit)
+            resource = resource or self.build()
+            try:
+                job = self.submit(resource, identity=identity, attempt=submit)
+            except Exception as error:
+                unanswered = self._raise_unless_unanswered(error)
+                continue
+            self.log.info("Submitted job %s, attempt %d; page: %s", job.name, submit.number, job.url)
+            return self._take(job)
+        if unanswered and self._is_taken(unanswered):
+            raise InvalidJobSpec(
+                field=self.id_field,
+                value=getattr(self, self.id_field, None),
+                rule=f"must be free, but another task or run has a job of this id ({unanswered}); "
+                "a template such as {{ run_id }} in it makes it one of its own",
+            ) from unanswered
+        raise JobError(f"The service did not answer {SUBMITS} submits; no job was found") from unanswered
+
+    def _look_for_ours(
+        self, identity: TaskIdentity, *, after: Exception | None
+    ) -> Attach | TakeResult | Submit:
+        late = time.monotonic() + (self.hook.unseen_for(after) if after else 0.0)
+        while True:
+            found = self.hook.insist(self.hook.find_jobs, identity, parent=self.parent)
+            decision = adopt(found, epoch=identity.epoch, cancelling=self.hook.cancelling)
+            if not isinstance(decision, Submit) or time.monotonic() >= late:
+                return decision
+            time.sleep(2.0)
+
+    def _is_taken(self, error: Exception) -> bool:
+        kind: FailureKind = self.hook.failure_kind(error)
+        return kind is FailureKind.EXISTS
+
+    def _make_way(self, submit: Submit) -> None:
+        for job in submit.superseded:
+            if self.cancel_on_kill:
+                self.hook.insist(self.hook.cancel_job, job.name)
+                verb = self.hook.cancels_by
+                self.log.info(
+                    "This task was cleared: asked the service to %s job %s of before", verb, job.name
+                )
+            else:
+                self.log.info("This task was cleared; job %s of before keeps running", job.name)
+        for job in submit.ending:
+            self.log.info("Job %s of this task is being cancelled; its end is awaited first", job.name)
+            poller = Poller(
+                poll_interval=min(self.poll_interval, 5.0), deadline=time.time() + ENDING.total_seconds()
+            )
+            self.hook.wait_for_job(job.name, poller=poller, logger=self.log)
+
+    def _raise_unless_unanswered(self, error: Exception) -> Exception:
+        kind = self.hook.failure_kind(error)
+        if kind is FailureKind.INVALID:
+            words = getattr(error, "message", None) or str(error)
+            rule = f"the service says: {words}"
+            raise InvalidJobSpec(field="job", value=self.task_id, rule=rule) from error
+        if kind not in {FailureKind.UNAVAILABLE, FailureKind.EXISTS}:
+            raise error
+        self.log.warning("The submit met %s; looking whether there is a job of this task", error)
+        return error
