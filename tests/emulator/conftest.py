@@ -9,6 +9,7 @@ import pytest
 from google.cloud import aiplatform_v1
 from google.cloud.aiplatform_v1.services.job_service.transports import JobServiceGrpcTransport
 from google.cloud.aiplatform_v1.services.pipeline_service.transports import PipelineServiceGrpcTransport
+from kfp_client import KfpClient, connected
 
 from airflow_mljobs.emulator.server import Emulator
 
@@ -41,3 +42,10 @@ def pipelines(channel: grpc.Channel) -> aiplatform_v1.PipelineServiceClient:
 def jobs(channel: grpc.Channel) -> aiplatform_v1.JobServiceClient:
     """Build the official client of the JobService."""
     return aiplatform_v1.JobServiceClient(transport=JobServiceGrpcTransport(channel=channel))
+
+
+@pytest.fixture
+def kfp(emulator: Emulator) -> Iterator[KfpClient]:
+    """Open the official client of Kubeflow Pipelines."""
+    with connected(emulator) as client:
+        yield client

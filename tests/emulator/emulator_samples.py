@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 PARENT = "projects/my-project/locations/europe-west4"
@@ -43,3 +44,33 @@ def custom_job(**fields: Any) -> dict[str, Any]:
     """Describe a job of one container."""
     pool = {"container_spec": {"image_uri": "python:3.12"}, "replica_count": 1}
     return {"display_name": "train", "job_spec": {"worker_pool_specs": [pool]}, **fields}
+
+
+def notebook(*cells: str) -> bytes:
+    """Write a notebook of these cells; one that begins with # is a text."""
+    written: list[dict[str, Any]] = [
+        {"id": f"c{number}", "cell_type": "markdown", "metadata": {}, "source": cell}
+        if cell.startswith("#")
+        else {
+            "id": f"c{number}",
+            "cell_type": "code",
+            "metadata": {},
+            "source": cell,
+            "outputs": [],
+            "execution_count": None,
+        }
+        for number, cell in enumerate(cells)
+    ]
+    return json.dumps({"cells": written, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()
+
+
+def notebook_job(**fields: Any) -> dict[str, Any]:
+    """Describe a job of one notebook."""
+    return {
+        "display_name": "daily",
+        "direct_notebook_source": {"content": notebook("1 + 1")},
+        "custom_environment_spec": {"machine_spec": {"machine_type": "e2-standard-4"}},
+        "gcs_output_uri": "gs://bucket/out",
+        "service_account": "runner@my-project.iam.gserviceaccount.com",
+        **fields,
+    }

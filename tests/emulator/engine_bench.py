@@ -13,7 +13,7 @@ import psutil
 from google.cloud.aiplatform_v1.types import CustomJob, PipelineJob
 from google.protobuf import json_format
 
-from airflow_mljobs.emulator.execution.base import Phase, StoredJob, Update
+from airflow_mljobs.emulator.execution.base import Phase, Pipeline, StoredJob, Update
 from airflow_mljobs.emulator.execution.local import LocalEngine
 
 PARENT = "projects/my-project/locations/europe-west1"
@@ -53,10 +53,14 @@ def command(job_id: str, *words: str, phase: Phase = Phase.PENDING, **spec: Any)
 
 def pipeline_job(job_id: str, spec: Mapping[str, Any], parameters: Mapping[str, Any]) -> StoredJob:
     """Return a PipelineJob of this compiled spec."""
-    config = {"gcsOutputDirectory": "gs://bucket/root", "parameterValues": parameters}
-    resource = json_format.ParseDict({"pipelineSpec": spec, "runtimeConfig": config}, PipelineJob.pb()())
-    name = f"{PARENT}/pipelineJobs/{job_id}"
-    return StoredJob(name=name, kind="PipelineJob", phase=Phase.PENDING, labels={}, resource=resource)
+    return StoredJob(
+        name=f"{PARENT}/pipelineJobs/{job_id}",
+        kind="PipelineJob",
+        phase=Phase.PENDING,
+        labels={},
+        resource=PipelineJob.pb()(),
+        pipeline=Pipeline(spec=spec, arguments=parameters, root=f"gs://bucket/root/my-project/{job_id}"),
+    )
 
 
 class Bench:

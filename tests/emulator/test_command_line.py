@@ -34,15 +34,19 @@ def test_serves_until_told_to_stop(tmp_path: Path) -> None:
         ]
         for number, process, ready in running:
             assert process.stdout is not None
-            lines = [process.stdout.readline().strip() for _ in range(2)]
+            lines = [process.stdout.readline().strip() for _ in range(4)]
             announced = json.loads(ready.read_text())
 
             assert lines == [
                 f"VERTEX_AI_EMULATOR_HOST={announced['grpc']}",
+                f"ML_ENGINE_EMULATOR_HOST={announced['http']}",
                 f"STORAGE_EMULATOR_HOST={announced['http']}",
+                f"KF_PIPELINES_ENDPOINT={announced['http']}",
             ]
             assert announced["pid"] == process.pid
             assert requests.get(f"{announced['http']}/_emulator/health", timeout=5).ok
+            kfp = requests.get(f"{announced['http']}/_emulator/kfp", timeout=5).json()
+            assert (kfp["release"], kfp["multi_user"]) == ("2.5", True)
             with grpc.insecure_channel(announced["grpc"]) as channel:
                 transport = aiplatform_v1.JobServiceClient.get_transport_class("grpc")(channel=channel)
                 client = aiplatform_v1.JobServiceClient(transport=transport)
@@ -58,6 +62,7 @@ def test_serves_until_told_to_stop(tmp_path: Path) -> None:
 def _start(stack: ExitStack, data: Path) -> tuple[subprocess.Popen[str], Path]:
     ready = data.with_suffix(".json")
     arguments = ["--data", str(data), "--grpc-port=0", "--http-port=0", "--ready-file", str(ready)]
+    arguments += ["--kfp-server=2.5", "--kfp-multi-user"]
     process = stack.enter_context(subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, text=True))
     return process, ready
 

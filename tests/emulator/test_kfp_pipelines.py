@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -149,9 +150,15 @@ def test_cancel(bench: Bench, samples: Mapping[str, Any]) -> None:
 def test_no_pipeline_root(bench: Bench, example: Any) -> None:
     """A pipeline without a root for its artifacts is told to name one."""
     job = pipeline_job("run-1", example, {})
-    resource: Any = job.resource
-    resource.runtime_config.gcs_output_directory = ""
-    assert "gcs_output_directory" in (bench.run(job).error or "")
+    assert job.pipeline is not None
+    rootless = replace(job, pipeline=replace(job.pipeline, root=""))
+    assert "has no root" in (bench.run(rootless).error or "")
+
+
+def test_pipeline_of_another_kind(bench: Bench, example: Any) -> None:
+    """A job that brings no compiled pipeline, such as an Argo workflow, is refused with the reason."""
+    job = replace(pipeline_job("run-1", example, {}), pipeline=None)
+    assert "an Argo workflow needs its images" in (bench.run(job).error or "")
 
 
 def test_environment_that_cannot_be_made(

@@ -50,6 +50,17 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="PATH",
         help="interpreter with the KFP SDK, for pipelines of the local engine",
     )
+    parser.add_argument(
+        "--kfp-server",
+        choices=["1.8", "2.5", "2.17"],
+        default="2.17",
+        help="which release of the Kubeflow Pipelines server to be (default %(default)s)",
+    )
+    parser.add_argument(
+        "--kfp-multi-user",
+        action="store_true",
+        help="keep runs in namespaces, for users with grants (POST /_emulator/kfp)",
+    )
     return parser.parse_args(arguments)
 
 
@@ -67,6 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parse(arguments)
     # Takes seconds to import, which neither the help nor a wrong option should cost.
     from airflow_mljobs.emulator.server import Emulator
+    from airflow_mljobs.emulator.services.kfp.server import KfpSettings
 
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -78,11 +90,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         http_port=options.http_port,
         seconds=options.seconds,
         kfp_python=options.kfp_python,
+        kfp=KfpSettings(release=options.kfp_server, multi_user=options.kfp_multi_user),
     ) as emulator:
         if options.ready_file is not None:
             _announce(emulator, options.ready_file)
         print(f"VERTEX_AI_EMULATOR_HOST={emulator.grpc_address}", flush=True)  # noqa: T201
+        print(f"ML_ENGINE_EMULATOR_HOST={emulator.http_url}", flush=True)  # noqa: T201
         print(f"STORAGE_EMULATOR_HOST={emulator.http_url}", flush=True)  # noqa: T201
+        print(f"KF_PIPELINES_ENDPOINT={emulator.http_url}", flush=True)  # noqa: T201
         stop.wait()
     if options.ready_file is not None:
         options.ready_file.unlink(missing_ok=True)

@@ -16,7 +16,7 @@ from starlette.responses import (
 from starlette.routing import BaseRoute, Route
 
 from airflow_mljobs.emulator.clock import rfc3339
-from airflow_mljobs.emulator.page import job_page, jobs_page
+from airflow_mljobs.emulator.page import Job, job_page, jobs_page
 from airflow_mljobs.emulator.store import Condition, Record
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class Console:
         """Declare the pages."""
         return [
             Route("/", self._page),
+            # Where a full Kubeflow has the pages of its pipelines.
+            Route("/_/pipeline/", self._page),
             Route("/_emulator/health", self._health),
             Route("/_emulator/jobs", self._jobs),
             Route("/_emulator/jobs/{name:path}", self._job),
@@ -87,6 +89,10 @@ class Console:
             "log": f"/_emulator/logs/{record.name}" if self._log_path(record).is_file() else None,
         }
 
+    def _row(self, record: Record) -> Job:
+        jobs = self._emulator.jobs[record.kind]
+        return self._summary(record), jobs.tasks(jobs.load(record))
+
     def _resource(self, record: Record) -> dict[str, Any]:
         jobs = self._emulator.jobs[record.kind]
         return jobs.as_json(jobs.load(record))
@@ -100,9 +106,7 @@ class Console:
     def _page(self, request: Request) -> Response:
         records = self._records(_SHOWN)
         now = self._emulator.clock.now()
-        return HTMLResponse(
-            jobs_page([(self._summary(record), self._resource(record)) for record in records], now)
-        )
+        return HTMLResponse(jobs_page([self._row(record) for record in records], now))
 
     def _job(self, request: Request) -> Response:
         record = self._find(request)

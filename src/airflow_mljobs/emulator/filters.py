@@ -23,6 +23,8 @@ class FieldType(StrEnum):
     ENUM = "enum"
     TIME = "time"
     LABELS = "labels"
+    WORD = "word"
+    PATTERN = "pattern"
 
 
 _EQUALITY = frozenset({"=", "!="})
@@ -31,6 +33,8 @@ _COMPARISONS: Mapping[FieldType, frozenset[str]] = {
     FieldType.ENUM: _EQUALITY,
     FieldType.TIME: _EQUALITY | {"<", "<=", ">", ">="},
     FieldType.LABELS: _EQUALITY | {":"},
+    FieldType.WORD: _EQUALITY,
+    FieldType.PATTERN: _EQUALITY | {"=~"},
 }
 
 
@@ -61,7 +65,7 @@ def text_field(name: str) -> Field:
 
 _TOKEN = re.compile(
     r"""\s*(?: (?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
-             | (?P<comparator><=|>=|!=|=|<|>|:)
+             | (?P<comparator><=|>=|!=|=~|=|<|>|:)
              | (?P<parenthesis>[()])
              | (?P<word>[^\s()"'=<>!:]+) )""",
     re.VERBOSE,
@@ -196,6 +200,8 @@ class _Parser:
                 return _compare_value(known.column, comparator, self._moment(name, value))
             case FieldType.ENUM if value not in known.words:
                 raise self._error(f"'{value}' is not a value of field '{name}'")
+            case FieldType.PATTERN if comparator == "=~":
+                return self._match(known.column, value)
         return _compare_text(known.column, (), comparator, value)
 
     def _compare_label(self, column: str, key: str, comparator: str, value: str) -> Condition:
@@ -206,6 +212,13 @@ class _Parser:
         if not key or (comparator == ":" and value == "*"):
             return Condition(sql=f"({label} IS NOT NULL)", parameters=(path,))
         return _compare_text(label, (path,), comparator, value)
+
+    def _match(self, column: str, pattern: str) -> Condition:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise self._error(f"'{pattern}' is not a regular expression: {error}") from error
+        return Condition(sql=f"IFNULL({column} REGEXP ?, 0)", parameters=(pattern,))
 
     def _moment(self, name: str, value: str) -> int:
         moment = Timestamp()

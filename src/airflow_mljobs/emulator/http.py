@@ -57,11 +57,17 @@ class Ask:
         :raises ServiceError: when it is not JSON.
         """
         try:
-            return json.loads(self.body or b"{}")
+            return json.loads(self.body or b"{}", parse_constant=_refuse_constant)
         except ValueError as error:
             raise ServiceError(
                 grpc.StatusCode.INVALID_ARGUMENT, f"Invalid JSON payload received. {error}"
             ) from error
+
+
+def _refuse_constant(name: str) -> Any:
+    # Python reads and writes NaN and the infinities, which JSON does not have.
+    msg = f"{name} is not JSON"
+    raise ValueError(msg)
 
 
 class LostConnection(Response):

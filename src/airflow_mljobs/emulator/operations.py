@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import grpc
 from google.longrunning import operations_pb2
 from google.protobuf.empty_pb2 import Empty
+from google.rpc import code_pb2, status_pb2
 
 from airflow_mljobs.emulator.clock import Clock, microseconds
 from airflow_mljobs.emulator.errors import ServiceError, invalid
@@ -25,13 +26,15 @@ if TYPE_CHECKING:
 
 _LONGEST_WAIT = 30.0
 _LOOK_AGAIN = 0.1
+_JOB_OF_AN_OPERATION = "google.cloud.aiplatform.v1.NotebookExecutionJob"
 _COLUMNS = "id, name, done_time, awaits, content"
 
 
 class Operations:
     """Operations are done `seconds` after their start and once the jobs that they await have ended.
 
-    Their effect is there from the start: only the news of it comes later.
+    Their effect is there from the start: only the news of it comes later. Where the response is the very job
+    that an operation awaits, it is given as it is at the end.
     """
 
     service: ClassVar[str] = "google.longrunning.Operations"
@@ -68,7 +71,10 @@ class Operations:
         }
 
     def start(self, parent: str, *, response: Message, metadata: Any, awaits: Sequence[str] = ()) -> Any:
-        """Begin an operation; `metadata` is a message that has the usual `generic_metadata`."""
+        """Begin an operation, which fails when its response is a status.
+
+        `metadata` is a message that has the usual `generic_metadata`.
+        """
         now = self._clock.now()
         metadata.generic_metadata.create_time.FromDatetime(now)
         metadata.generic_metadata.update_time.FromDatetime(now + timedelta(seconds=self._seconds))
@@ -77,7 +83,10 @@ class Operations:
         )
         operation.done = True
         operation.metadata.Pack(metadata)
-        operation.response.Pack(response)
+        if isinstance(response, status_pb2.Status):
+            operation.error.CopyFrom(response)
+        else:
+            operation.response.Pack(response)
         self._store.rows(
             "INSERT INTO operations (name, parent, done_time, awaits, content) VALUES (?, ?, ?, ?, ?)",
             (
@@ -103,8 +112,16 @@ class Operations:
             json.loads(awaits)
         )
         if not operation.done:
-            operation.ClearField("response")
+            operation.ClearField("result")
+        elif operation.response.TypeName() == _JOB_OF_AN_OPERATION:
+            self._renew(operation, *json.loads(awaits))
         return operation
+
+    def _renew(self, operation: Any, job: str) -> None:
+        if self._store.get(job) is None:
+            operation.error.code, operation.error.message = code_pb2.CANCELLED, f"{job} was deleted."
+        else:
+            operation.response.value = self._store.content(job)
 
     def _running(self, names: Sequence[str]) -> bool:
         records = [self._store.get(name) for name in names]

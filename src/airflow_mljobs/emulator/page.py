@@ -19,20 +19,26 @@ pre { background: #f5f5f5; padding: 1rem; white-space: pre-wrap; overflow-wrap: 
 .cancelled { color: #7a5b00; } .running { color: #0b57d0; }
 ul { margin: 0; padding-left: 1.1rem; }
 """
+# Kubeflow Pipelines tells its pages apart by the fragment, which a browser keeps from the server. Only one
+# slash may begin it: two would lead to another host.
+_FOLLOW = """<script>
+const page = /^#(\\/\\w[\\w\\/-]*)/.exec(location.hash);
+if (page) location.replace(page[1]);
+</script>"""
 _REFRESH = '<meta http-equiv="refresh" content="3">'
 
-Job = tuple[Mapping[str, Any], Mapping[str, Any]]
-"""The summary of a job and its resource as JSON."""
+Job = tuple[Mapping[str, Any], Sequence[tuple[str, str]]]
+"""The summary of a job, and the names and states of its tasks."""
 
 
 def jobs_page(jobs: Sequence[Job], now: datetime) -> str:
     """Show the jobs, the newest first."""
-    rows = "".join(_row(summary, resource, now) for summary, resource in jobs)
+    rows = "".join(_row(summary, tasks, now) for summary, tasks in jobs)
     table = (
         "<table><thead><tr><th>Service</th><th>Job</th><th>State</th><th>Duration</th><th>Tasks</th>"
         f"<th>Error</th><th>Output</th></tr></thead><tbody>{rows}</tbody></table>"
     )
-    return _page("ML jobs", table if jobs else "<p>No job yet.</p>", head=_REFRESH)
+    return _page("ML jobs", table if jobs else "<p>No job yet.</p>", head=_FOLLOW + _REFRESH)
 
 
 def job_page(summary: Mapping[str, Any], resource: Mapping[str, Any], output: str) -> str:
@@ -52,14 +58,14 @@ def _page(title: str, body: str, *, head: str = "") -> str:
     )
 
 
-def _row(summary: Mapping[str, Any], resource: Mapping[str, Any], now: datetime) -> str:
+def _row(summary: Mapping[str, Any], tasks: Sequence[tuple[str, str]], now: datetime) -> str:
     href = escape(quote(f"/_emulator/jobs/{summary['name']}"), quote=True)
     log = f'<a href="{escape(quote(summary["log"]), quote=True)}">output</a>' if summary["log"] else ""
     label = escape(summary["display_name"] or summary["name"].rpartition("/")[2])
     return (
         f"<tr><td>{escape(summary['service'])}</td>"
         f'<td class="name"><a href="{href}">{label}</a><br><small>{escape(summary["name"])}</small></td>'
-        f"<td>{_state(summary['state'])}</td><td>{_duration(summary, now)}</td><td>{_tasks(resource)}</td>"
+        f"<td>{_state(summary['state'])}</td><td>{_duration(summary, now)}</td><td>{_tasks(tasks)}</td>"
         f'<td class="name">{escape(summary["error"] or "")}</td><td>{log}</td></tr>'
     )
 
@@ -75,7 +81,6 @@ def _duration(summary: Mapping[str, Any], now: datetime) -> str:
     return f"{(end - datetime.fromisoformat(summary['started'])).total_seconds():.1f} s"
 
 
-def _tasks(resource: Mapping[str, Any]) -> str:
-    tasks = resource.get("jobDetail", {}).get("taskDetails", [])
-    items = "".join(f"<li>{escape(task['taskName'])}: {_state(task['state'])}</li>" for task in tasks)
+def _tasks(tasks: Sequence[tuple[str, str]]) -> str:
+    items = "".join(f"<li>{escape(name)}: {_state(state)}</li>" for name, state in tasks)
     return f"<ul>{items}</ul>" if items else ""

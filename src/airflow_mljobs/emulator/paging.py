@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from airflow_mljobs.emulator.errors import invalid
@@ -16,7 +17,7 @@ DEFAULT_PAGE_SIZE = 100
 MAX_PAGE_SIZE = 1000
 ORDER_FIELDS = ("create_time", "start_time", "end_time", "update_time", "display_name")
 
-Key = list[str | int]
+Key = list[str | float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +32,12 @@ class ListQuery:
     read_mask: tuple[str, ...] = ()
 
 
-def clamp(page_size: int) -> int:
+def clamp(page_size: int, *, default: int = DEFAULT_PAGE_SIZE, most: int = MAX_PAGE_SIZE) -> int:
     """Settle the number of jobs on a page; asking for too many is no error, for fewer than none it is."""
     if page_size < 0:
         msg = f"Invalid page_size {page_size}: must not be negative."
         raise invalid(msg)
-    return min(page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
+    return min(page_size or default, most)
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,11 @@ class Order:
     terms: tuple[tuple[str, bool], ...] = (("create_time", True),)
 
     @classmethod
-    def parse(cls, text: str) -> Order:
-        """Read an `order_by`; an empty one means the newest first."""
+    def parse(cls, text: str, *, fields: Sequence[str] = ORDER_FIELDS) -> Order:
+        """Read an `order_by` of these fields; an empty one means the newest first."""
         if not text.strip():
             return cls()
-        return cls(tuple(_term(part) for part in text.split(",")))
+        return cls(tuple(_term(part, fields) for part in text.split(",")))
 
     @property
     def _complete(self) -> tuple[tuple[str, bool], ...]:
@@ -74,13 +75,13 @@ class Order:
         return condition
 
 
-def _term(text: str) -> tuple[str, bool]:
+def _term(text: str, fields: Sequence[str]) -> tuple[str, bool]:
     name, *direction = text.split() or [""]
     column = snake(name)
-    if column not in ORDER_FIELDS or [word.lower() for word in direction] not in ([], ["asc"], ["desc"]):
+    if column not in fields or [word.lower() for word in direction] not in ([], ["asc"], ["desc"]):
         msg = (
             f"Invalid order_by '{text.strip()}': "
-            f"must be one of {', '.join(ORDER_FIELDS)}, optionally followed by desc."
+            f"must be one of {', '.join(fields)}, optionally followed by desc."
         )
         raise invalid(msg)
     return column, [word.lower() for word in direction] == ["desc"]

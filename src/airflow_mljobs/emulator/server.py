@@ -20,7 +20,11 @@ from airflow_mljobs.emulator.faults import Faults, Requests
 from airflow_mljobs.emulator.http import HttpGateway
 from airflow_mljobs.emulator.operations import Operations
 from airflow_mljobs.emulator.rpc import Gateway
+from airflow_mljobs.emulator.services.kfp.runs import KfpRuns
+from airflow_mljobs.emulator.services.kfp.server import KfpSettings
 from airflow_mljobs.emulator.services.metadata import Metadata
+from airflow_mljobs.emulator.services.mlengine import MLEngineJobs
+from airflow_mljobs.emulator.services.notebook import NotebookExecutionJobs
 from airflow_mljobs.emulator.services.vertex_ai import CustomJobs, PipelineJobs
 from airflow_mljobs.emulator.storage import storage_routes
 from airflow_mljobs.emulator.store import Store
@@ -49,10 +53,11 @@ class Emulator:
     :param seconds: How long a simulated job takes.
     :param cancel_seconds: How long a simulated job takes to stop.
     :param kfp_python: An interpreter with the KFP SDK for the local engine, instead of one that it sets up.
+    :param kfp: Which Kubeflow Pipelines server is emulated; the newest, for one user, unless given.
     """
 
-    services: ClassVar[tuple[type[VertexJobs], ...]] = (PipelineJobs, CustomJobs)
-    http_services: ClassVar[tuple[type[HttpJobs], ...]] = ()
+    services: ClassVar[tuple[type[VertexJobs], ...]] = (PipelineJobs, CustomJobs, NotebookExecutionJobs)
+    http_services: ClassVar[tuple[type[HttpJobs], ...]] = (MLEngineJobs,)
 
     def __init__(
         self,
@@ -64,6 +69,7 @@ class Emulator:
         seconds: float = 10.0,
         cancel_seconds: float = 0.2,
         kfp_python: Path | None = None,
+        kfp: KfpSettings | None = None,
     ) -> None:
         self.data = data
         self.clock = Clock()
@@ -83,9 +89,16 @@ class Emulator:
                 service(store=self.store, clock=self.clock, engine=self._engine, operations=operations)
                 for service in self.services
             ]
+            runs = KfpRuns(
+                store=self.store, clock=self.clock, engine=self._engine, settings=kfp or KfpSettings()
+            )
+            self.kfp = runs.server
             over_http = [
-                service(store=self.store, clock=self.clock, engine=self._engine)
-                for service in self.http_services
+                *(
+                    service(store=self.store, clock=self.clock, engine=self._engine)
+                    for service in self.http_services
+                ),
+                runs,
             ]
             self.jobs: Mapping[str, Lifecycle] = {jobs.noun: jobs for jobs in (*over_grpc, *over_http)}
             # Before the first request, or a job just created would be taken for one left by an earlier run.

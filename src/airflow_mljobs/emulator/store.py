@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import threading
 from contextlib import contextmanager
@@ -54,6 +55,18 @@ CREATE TABLE IF NOT EXISTS operations (
     awaits TEXT NOT NULL,
     content BLOB NOT NULL
 );
+-- What a service keeps beside its jobs; names are unique within a kind and a parent.
+CREATE TABLE IF NOT EXISTS documents (
+    kind TEXT NOT NULL,
+    id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    parent TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    content TEXT NOT NULL,
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    UNIQUE (kind, id),
+    UNIQUE (kind, parent, name)
+);
 CREATE TABLE IF NOT EXISTS contexts (
     name TEXT PRIMARY KEY,
     content BLOB NOT NULL
@@ -91,7 +104,7 @@ class Condition:
     """A piece of SQL that is true or false of a row, never null, and its parameters."""
 
     sql: str
-    parameters: tuple[str | int, ...] = ()
+    parameters: tuple[str | float, ...] = ()
 
     def __and__(self, other: Condition) -> Condition:
         return Condition(sql=f"({self.sql} AND {other.sql})", parameters=self.parameters + other.parameters)
@@ -115,6 +128,9 @@ class Store:
         self._lock = threading.RLock()
         self._depth = 0
         self.connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self.connection.create_function(
+            "regexp", 2, lambda pattern, text: re.search(pattern, text) is not None, deterministic=True
+        )
         self.connection.execute("PRAGMA journal_mode = WAL")
         self.connection.execute("PRAGMA synchronous = NORMAL")
         self.connection.execute("PRAGMA foreign_keys = ON")
@@ -145,7 +161,7 @@ class Store:
             finally:
                 self._depth -= 1
 
-    def rows(self, sql: str, parameters: Sequence[str | int | bytes] = ()) -> list[tuple[str, ...]]:
+    def rows(self, sql: str, parameters: Sequence[str | float | bytes] = ()) -> list[tuple[str, ...]]:
         """Run one statement and fetch all that it gives."""
         with self._lock:
             return self.connection.execute(sql, parameters).fetchall()
@@ -179,6 +195,10 @@ class Store:
         """Find jobs without touching their resources."""
         sql = f"SELECT {', '.join(_COLUMNS)} FROM jobs WHERE {condition.sql} ORDER BY {order} LIMIT ?"
         return [_record(row) for row in self.rows(sql, (*condition.parameters, limit))]
+
+    def count(self, condition: Condition) -> int:
+        """Count jobs."""
+        return int(self.rows(f"SELECT COUNT(*) FROM jobs WHERE {condition.sql}", condition.parameters)[0][0])
 
     def active(self) -> list[Record]:
         """Find the jobs that have not ended."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -45,10 +45,24 @@ class Update:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pipeline:
+    """A compiled pipeline, as JSON, and what to run it with, whichever service was given it.
+
+    :param arguments: values for its parameters.
+    :param root: the address below which this one run leaves its artifacts; empty where none was named.
+    """
+
+    spec: Mapping[str, Any]
+    arguments: Mapping[str, Any]
+    root: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class StoredJob:
     """A job as the store holds it: its full resource name, its kind, its phase and its resource.
 
-    The resource is the service's own: a message, or the JSON of a service that speaks no other language.
+    The resource is the service's own: a message, or the JSON of a service that speaks no other language. A
+    pipeline stands beside it, for it has the same form in all services.
     """
 
     name: str
@@ -56,6 +70,9 @@ class StoredJob:
     phase: Phase
     labels: dict[str, str]
     resource: Any
+    pipeline: Pipeline | None = None
+    failure: str = ""
+    """Why it fails, where nothing really does."""
 
 
 Report = Callable[[str, Update], None]

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 import sys
-import tarfile
-import zipfile
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_mljobs.emulator.execution.plan import Ended, Place, Plan, Refused
+from airflow_mljobs.emulator.execution.plan import Place, Plan, Refused
+from airflow_mljobs.emulator.execution.training import PORT, explain, search_path
 from airflow_mljobs.emulator.gcs import localize
 
 if TYPE_CHECKING:
     from airflow_mljobs.emulator.execution.base import StoredJob
 
 REPLICA = "workerpool0-0"
-PORT = 2222
-SOURCE_MARKS = ("PKG-INFO", "pyproject.toml", "setup.py")
 DIRECTORIES = {
     "AIP_MODEL_DIR": "model",
     "AIP_CHECKPOINT_DIR": "checkpoints",
@@ -54,7 +49,7 @@ async def plan_custom_job(job: StoredJob, place: Place) -> Plan:
         if pool.WhichOneof("task") == "python_package_spec":
             task = pool.python_package_spec
             paths = [local(uri) for uri in task.package_uris]
-            env["PYTHONPATH"] = await asyncio.to_thread(_search_path, paths, place.folder / "packages")
+            env["PYTHONPATH"] = await asyncio.to_thread(search_path, paths, place.folder / "packages")
             argv = [sys.executable, "-m", task.python_module, *map(local, task.args)]
         else:
             task = pool.container_spec
@@ -70,7 +65,9 @@ async def plan_custom_job(job: StoredJob, place: Place) -> Plan:
     if argv[0] in {"python", "python3"}:
         argv[0] = sys.executable
     timeout = spec.scheduling.timeout.ToTimedelta().total_seconds() or None
-    return Plan(argv=argv, env=env, cwd=place.folder, explain=_explain, timeout=timeout)
+    return Plan(
+        argv=argv, env=env, cwd=place.folder, explain=partial(explain, replica=REPLICA), timeout=timeout
+    )
 
 
 def _service_variables(job: StoredJob) -> dict[str, str]:
@@ -89,48 +86,3 @@ def _service_variables(job: StoredJob) -> dict[str, str]:
         "CLUSTER_SPEC": json.dumps(cluster),
         "TF_CONFIG": json.dumps(tensorflow),
     }
-
-
-def _search_path(packages: Sequence[str], folder: Path) -> str:
-    found: list[str] = []
-    for number, package in enumerate(map(Path, packages)):
-        root = package if package.is_dir() else _unpack(package, folder / str(number))
-        # The two usual layouts of a source distribution; a wheel has neither and is importable as it is.
-        found += [str(path) for path in (root / "src", root) if path.is_dir()]
-    return ":".join(found)
-
-
-def _unpack(package: Path, folder: Path) -> Path:
-    try:
-        if package.suffix in {".whl", ".zip"}:
-            with zipfile.ZipFile(package) as archive:
-                archive.extractall(folder)
-        else:
-            with tarfile.open(package) as archive:
-                archive.extractall(folder, filter="data")
-    except FileNotFoundError as error:
-        raise Refused(f"package_uris: there is no {package} on this machine.") from error
-    except (tarfile.TarError, zipfile.BadZipFile) as error:
-        raise Refused(f"package_uris: {package} is no sdist, wheel, zip or folder: {error}") from error
-    entries = list(folder.iterdir())
-    # A source distribution keeps everything in one folder, beside the files that describe it.
-    is_source = len(entries) == 1 and any((entries[0] / name).exists() for name in SOURCE_MARKS)
-    return entries[0] if is_source else folder
-
-
-def _explain(ended: Ended) -> str:
-    if ended.start_error:
-        return (
-            f"The replica {REPLICA} exited with a non-zero status of {ended.returncode}. "
-            f"Termination reason: StartError. Termination log message: {ended.start_error}"
-        )
-    status, death = ended.returncode, ""
-    if status < 0:
-        named = {number.value: number.name for number in signal.Signals}
-        death = f" (killed by {named.get(-status, f'signal {-status}')})"
-        # As a shell and a container runtime tell a signal.
-        status = 128 - status
-    return (
-        f"The replica {REPLICA} exited with a non-zero status of {status}{death}. "
-        f"Termination reason: Error. {ended.tail}\nThe full output is in {ended.log}"
-    )

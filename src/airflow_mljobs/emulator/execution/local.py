@@ -13,7 +13,9 @@ from pathlib import Path
 from airflow_mljobs.emulator.execution.base import Phase, Report, StoredJob, Update
 from airflow_mljobs.emulator.execution.custom_job import plan_custom_job
 from airflow_mljobs.emulator.execution.kfp_environment import KfpEnvironment
-from airflow_mljobs.emulator.execution.pipeline_job import PipelineJobPlanner
+from airflow_mljobs.emulator.execution.mlengine import plan_mlengine_job
+from airflow_mljobs.emulator.execution.notebook import plan_notebook
+from airflow_mljobs.emulator.execution.pipeline_job import PipelinePlanner
 from airflow_mljobs.emulator.execution.plan import Place, Plan, Planner, Refused
 from airflow_mljobs.emulator.execution.process import Record, run
 from airflow_mljobs.emulator.gcs import inside
@@ -47,14 +49,19 @@ class LocalEngine:
         self._data = data.resolve()
         self._report = report
         self._grace = grace
+        pipelines = PipelinePlanner(environment=KfpEnvironment(python=kfp_python))
         self._planners: Mapping[str, Planner] = {
             "CustomJob": plan_custom_job,
-            "PipelineJob": PipelineJobPlanner(environment=KfpEnvironment(python=kfp_python)),
+            "MLEngineJob": plan_mlengine_job,
+            "NotebookExecutionJob": plan_notebook,
+            "PipelineJob": pipelines,
+            "KFPRun": pipelines,
         }
         for folder in ("gcs", "logs", "jobs"):
             (self._data / folder).mkdir(parents=True, exist_ok=True)
         self._slots = asyncio.Semaphore(slots or os.cpu_count() or 1)
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks: dict[str, asyncio.Task[Update]] = {}
+        self._heirs: dict[str, StoredJob] = {}
         self._closing = asyncio.Event()
         # A loop of its own: the server's must never wait for a process, nor a process for a request.
         self._loop = asyncio.new_event_loop()
@@ -88,14 +95,26 @@ class LocalEngine:
         tasks = list(self._tasks.values())
         for name in list(self._tasks):
             self._interrupt(name)
-        await asyncio.gather(*tasks)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _begin(self, job: StoredJob) -> None:
-        if not self._closing.is_set():
-            self._tasks[job.name] = asyncio.create_task(self._carry(job), name=job.name)
+        if job.name in self._tasks:
+            # A job of this name was deleted, and its processes are still ending.
+            self._heirs[job.name] = job
+        elif not self._closing.is_set():
+            task = self._tasks[job.name] = asyncio.create_task(self._carry(job), name=job.name)
+            # Not at the end of the coroutine, which a cancel before its first step never enters.
+            task.add_done_callback(lambda ended: self._conclude(job, ended))
+
+    def _conclude(self, job: StoredJob, task: asyncio.Task[Update]) -> None:
+        del self._tasks[job.name]
+        if heir := self._heirs.pop(job.name, None):
+            self._begin(heir)
+        elif not self._closing.is_set():
+            self._report(job.name, Update(phase=Phase.CANCELLED) if task.cancelled() else task.result())
 
     def _stop(self, job: StoredJob) -> None:
-        if job.name in self._tasks:
+        if job.name in self._tasks and not self._heirs.pop(job.name, None):
             self._interrupt(job.name)
         else:
             self._report(job.name, Update(phase=Phase.CANCELLED))
@@ -117,21 +136,18 @@ class LocalEngine:
             else:
                 self._begin(job)
 
-    async def _carry(self, job: StoredJob) -> None:
+    async def _carry(self, job: StoredJob) -> Update:
         try:
             async with self._slots:
                 self._report(job.name, Update(phase=Phase.PENDING))
-                last = await self._run(job)
+                return await self._run(job)
         except asyncio.CancelledError:
-            last = Update(phase=Phase.CANCELLED)
+            return Update(phase=Phase.CANCELLED)
         except Refused as error:
-            last = Update(phase=Phase.FAILED, error=str(error))
+            return Update(phase=Phase.FAILED, error=str(error))
         except Exception as error:
             logger.exception("The local engine could not run %s", job.name)
-            last = Update(phase=Phase.FAILED, error=f"The emulator could not run the job: {error!r}")
-        del self._tasks[job.name]
-        if not self._closing.is_set():
-            self._report(job.name, last)
+            return Update(phase=Phase.FAILED, error=f"The emulator could not run the job: {error!r}")
 
     async def _run(self, job: StoredJob) -> Update:
         planner = self._planners.get(job.kind)

@@ -1,4 +1,4 @@
-"""Runs a PipelineJob: its compiled spec, through kfp.local in kfp's own environment."""
+"""Runs a compiled pipeline, whichever service was given it, through kfp.local in kfp's own environment."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from google.protobuf import json_format
 
 from airflow_mljobs.emulator.execution import kfp_runner
 from airflow_mljobs.emulator.execution.base import Phase, StoredJob, TaskUpdate, Update
@@ -19,12 +17,11 @@ if TYPE_CHECKING:
     from airflow_mljobs.emulator.execution.kfp_environment import KfpEnvironment
 
 
-class PipelineJobPlanner:
+class PipelinePlanner:
     """Plans a pipeline: its parameters and constants with `gs://` made local, its artifacts below its root.
 
     kfp.local runs lightweight Python components, importers, conditions, loops, retries and exit handlers; a
-    component that needs its image fails with kfp's own words. Artifacts come to lie where Vertex AI puts
-    them, below `<pipeline root>/<project>/<job id>`.
+    component that needs its image fails with kfp's own words.
     """
 
     def __init__(self, *, environment: KfpEnvironment) -> None:
@@ -32,18 +29,20 @@ class PipelineJobPlanner:
 
     async def __call__(self, job: StoredJob, place: Place) -> Plan:
         """Write the request that the runner reads."""
-        resource: Any = job.resource
-        spec = json_format.MessageToDict(resource.pipeline_spec)
-        config = json_format.MessageToDict(resource.runtime_config)
-        _, project, _, _, _, job_id = job.name.split("/")
-        root = config.get("gcsOutputDirectory") or spec.get("defaultPipelineRoot")
-        if not root:
-            raise Refused("The pipeline has no root: give runtime_config.gcs_output_directory.")
+        pipeline = job.pipeline
+        if pipeline is None:
+            raise Refused(
+                "The local engine runs pipelines compiled by kfp 2; an Argo workflow needs its images, which "
+                "the emulator does not run. The engine simulate accepts it."
+            )
+        if not pipeline.root:
+            raise Refused("The pipeline has no root for its artifacts: give one with the run.")
+        spec = dict(pipeline.spec)
         try:
             request = {
                 "spec": _localize(place.gcs, spec),
-                "arguments": _localize(place.gcs, config.get("parameterValues", {})),
-                "pipeline_root": str(local_path(place.gcs, f"{root.rstrip('/')}/{project}/{job_id}")),
+                "arguments": _localize(place.gcs, dict(pipeline.arguments)),
+                "pipeline_root": str(local_path(place.gcs, pipeline.root)),
             }
         except ValueError as error:
             raise Refused(str(error)) from error

@@ -51,7 +51,7 @@ class Record:
         with contextlib.suppress(psutil.NoSuchProcess, json.JSONDecodeError):
             noted = json.loads(self._path.read_text(encoding="utf-8"))
             if abs(psutil.Process(noted["pid"]).create_time() - noted["started"]) < self.TOLERANCE:
-                _signal_group(noted["pid"], signal.SIGKILL)
+                _kill(noted["pid"], _descendants(noted["pid"]))
         self.clear()
         return True
 
@@ -135,14 +135,30 @@ async def _follow(news: BinaryIO, *, meaning: News, tell: Callable[[Update], Non
 
 async def _end_group(process: asyncio.subprocess.Process, *, grace: float) -> None:
     """Ask the group to end; when its leader has, or the grace is over, end what is left of it."""
+    strays = _descendants(process.pid)
     if process.returncode is None:
         _signal_group(process.pid, signal.SIGTERM)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 await process.wait()
     # Also after a good end: as in a container, nothing outlives the first process.
-    _signal_group(process.pid, signal.SIGKILL)
+    _kill(process.pid, strays)
     await process.wait()
+
+
+def _descendants(pid: int) -> Sequence[psutil.Process]:
+    """Find those too that have left the group, such as the kernel of a notebook."""
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return ()
+
+
+def _kill(pid: int, strays: Sequence[psutil.Process]) -> None:
+    _signal_group(pid, signal.SIGKILL)
+    for stray in strays:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            stray.kill()
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

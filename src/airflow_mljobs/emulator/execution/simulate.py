@@ -7,8 +7,6 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from google.protobuf.json_format import MessageToDict
-
 from airflow_mljobs.emulator.execution.base import Phase, StoredJob, TaskUpdate, Update
 from airflow_mljobs.emulator.services.pipeline_spec import tasks_of
 
@@ -32,16 +30,15 @@ _OUTCOMES: Mapping[str, Phase | None] = {
     _HANG: None,
 }
 _START = 0.1
-_SECONDS = re.compile(r"\d+(-\d+)?")
-_FAILURE = "The replica workerpool0-0 exited with a non-zero status of 1. Termination reason: Error."
+_SECONDS = re.compile(r"\d+([.-]\d+)?")
 
 
 class SimulateEngine:
     """Writes the whole life of a job into the agenda when the job starts.
 
     A job's labels overrule the defaults: `emulator-outcome` (succeeded, failed, cancelled, hang),
-    `emulator-seconds` (`5`, or `0-5` for half a second: a label takes no point) and `emulator-task`,
-    the task of a pipeline that fails.
+    `emulator-seconds` (`5`, `0.5`, or `0-5` where a label takes no point) and `emulator-task`, the task of a
+    pipeline that fails.
     """
 
     def __init__(self, *, agenda: Agenda, clock: Clock, seconds: float, cancel_seconds: float) -> None:
@@ -80,7 +77,7 @@ class SimulateEngine:
         plan = [(now + at(_START), Update(phase=Phase.RUNNING))]
         if end is None:
             return plan
-        tasks = tasks_of(_spec(job))
+        tasks = tasks_of(job.pipeline.spec) if job.pipeline else {}
         failing = ""
         if end is Phase.FAILED and tasks:
             failing = _choose(job, TASK_LABEL, list(tasks)[-1], tasks)
@@ -88,9 +85,9 @@ class SimulateEngine:
         for number, (name, phase) in enumerate(_fates(tasks, failing).items()):
             begin, finish = now + at(_START + number * step), now + at(_START + (number + 1) * step)
             plan.append((begin, Update(tasks=[TaskUpdate(name=name, phase=Phase.RUNNING)])))
-            error = _FAILURE if phase is Phase.FAILED else None
+            error = job.failure if phase is Phase.FAILED else None
             plan.append((finish, Update(tasks=[TaskUpdate(name=name, phase=phase, error=error)])))
-        error = _FAILURE if end is Phase.FAILED else None
+        error = job.failure if end is Phase.FAILED else None
         return [*plan, (now + at(1), Update(phase=end, error=error))]
 
     def _duration(self, job: StoredJob) -> float:
@@ -101,11 +98,6 @@ class SimulateEngine:
             log.warning("%s: label %s=%r is not a number such as 5 or 0-5", job.name, SECONDS_LABEL, text)
             return self._seconds
         return float(text.replace("-", "."))
-
-
-def _spec(job: StoredJob) -> Mapping[str, object]:
-    spec: Mapping[str, object] = MessageToDict(job.resource).get("pipelineSpec", {})
-    return spec
 
 
 def _choose(job: StoredJob, label: str, default: str, known: Mapping[str, object]) -> str:

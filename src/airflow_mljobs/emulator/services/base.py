@@ -14,7 +14,7 @@ from airflow_mljobs.emulator.clock import Clock, microseconds
 from airflow_mljobs.emulator.errors import ServiceError, invalid
 from airflow_mljobs.emulator.execution.base import Engine, Phase
 from airflow_mljobs.emulator.filters import COMMON_FIELDS, Field, FieldType, compile_filter, snake
-from airflow_mljobs.emulator.paging import ListQuery, Order, PageTokens, clamp
+from airflow_mljobs.emulator.paging import ORDER_FIELDS, ListQuery, Order, PageTokens, clamp
 from airflow_mljobs.emulator.services.lifecycle import STARTED, Lifecycle
 from airflow_mljobs.emulator.services.validation import (
     Violations,
@@ -25,7 +25,7 @@ from airflow_mljobs.emulator.services.validation import (
 from airflow_mljobs.emulator.store import Condition, Record, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
 
@@ -43,17 +43,12 @@ class JobCollection(Lifecycle):
     output_only: ClassVar[tuple[str, ...]] = ("name", "create_time", "start_time", "end_time", "update_time")
     hidden_in_list: ClassVar[tuple[str, ...]] = ()
     extra_fields: ClassVar[Mapping[str, Field]] = {}
+    order_fields: ClassVar[Sequence[str]] = ORDER_FIELDS
     deletable_while_active: ClassVar[bool] = False
 
     def __init__(self, *, store: Store, clock: Clock, engine: Engine) -> None:
         super().__init__(store=store, clock=clock, engine=engine)
-        self._known = {
-            **COMMON_FIELDS,
-            **self.extra_fields,
-            self.state_field: Field(
-                type=FieldType.ENUM, column="state", words=frozenset(self._state_enum.values_by_name)
-            ),
-        }
+        self._known = self.filter_fields()
         self._name = re.compile(rf"(projects/[^/\s]+/locations/[a-z0-9-]+)/{self.collection}/[^/\s]+")
 
     @abstractmethod
@@ -75,6 +70,12 @@ class JobCollection(Lifecycle):
     def describe_failure(self, resource: Any, error: str | None) -> tuple[grpc.StatusCode, str]:
         """Put the end of a failed job into the service's code and words."""
         return grpc.StatusCode.INVALID_ARGUMENT, error or "Job failed."
+
+    def filter_fields(self) -> Mapping[str, Field]:
+        """Declare the fields that a filter may name."""
+        words = frozenset(self._state_enum.values_by_name)
+        state = Field(type=FieldType.ENUM, column="state", words=words)
+        return {**COMMON_FIELDS, **self.extra_fields, self.state_field: state}
 
     def extra(self, resource: Any) -> dict[str, str]:
         """Pick the texts for the `extra_fields`."""
@@ -112,7 +113,7 @@ class JobCollection(Lifecycle):
     def list(self, query: ListQuery) -> tuple[list[Any], str]:
         """Give a page of jobs and the token of the next page."""
         check_location("parent", query.parent)
-        order = Order.parse(query.order_by)
+        order = Order.parse(query.order_by, fields=self.order_fields)
         tree = masks.from_paths(list(query.read_mask), self.resource.DESCRIPTOR)
         size = clamp(query.page_size)
         tokens = PageTokens(self.noun, query.parent, query.filter, query.order_by)

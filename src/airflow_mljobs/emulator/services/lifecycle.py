@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_mljobs.emulator.execution.base import Engine, Phase, StoredJob, Update
+from airflow_mljobs.emulator.execution.base import Engine, Phase, Pipeline, StoredJob, Update
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from airflow_mljobs.emulator.clock import Clock
     from airflow_mljobs.emulator.store import Record, Store
 
+WAITING = frozenset({Phase.QUEUED, Phase.PENDING})
 STARTED = frozenset({Phase.RUNNING, Phase.SUCCEEDED})
 
 
@@ -26,8 +27,13 @@ class Lifecycle(ABC):
     noun: ClassVar[str]
     states: ClassVar[Mapping[Phase, str]]
     first_phase: ClassVar[Phase]
+    failure: ClassVar[str] = (
+        "The replica workerpool0-0 exited with a non-zero status of 1. Termination reason: Error."
+    )
+    """The service's words for a failure that is only simulated."""
     page: ClassVar[str] = ""
-    """Where the service's own console shows a job, with the parts of its name in braces."""
+    """Where the service's own console shows a job, with the parts of its name in braces; of a fragment, what
+    follows its sign."""
 
     def __init__(self, *, store: Store, clock: Clock, engine: Engine) -> None:
         self.store = store
@@ -57,6 +63,14 @@ class Lifecycle(ABC):
     def track(self, resource: Any, update: Update, at: datetime) -> None:  # noqa: B027 (may stay empty)
         """Keep the news of the tasks inside a job."""
 
+    def pipeline(self, record: Record, resource: Any) -> Pipeline | None:
+        """Return the pipeline that a job is, if it is one."""
+        return None
+
+    def tasks(self, resource: Any) -> list[tuple[str, str]]:
+        """Return the names and states of the tasks inside a job, for people to see."""
+        return []
+
     def begin(self, resource: Any, at: datetime) -> None:
         """Keep a new job in its first phase; to be called in the transaction that found its name free."""
         self.enter(resource, self.first_phase, None, at)
@@ -85,6 +99,9 @@ class Lifecycle(ABC):
             phase = update.phase or record.phase
             if record.phase is Phase.CANCELLING and not phase.is_final:
                 phase = Phase.CANCELLING
+            if record.phase is Phase.RUNNING and phase in WAITING:
+                # A run that is tried again has never stopped running for its service; its engine queues it.
+                phase = Phase.RUNNING
             self.track(resource, update, at)
             if phase is not record.phase:
                 self.enter(resource, phase, update.error, at)
@@ -98,4 +115,6 @@ class Lifecycle(ABC):
             phase=record.phase,
             labels=dict(record.labels),
             resource=resource,
+            pipeline=self.pipeline(record, resource),
+            failure=self.failure,
         )

@@ -69,6 +69,10 @@ class TaskDetails:
         """Name the tasks that failed."""
         return [task.task_name for task in self._details if _state(task) == "FAILED"]
 
+    def shown(self) -> list[tuple[str, str]]:
+        """Pair each task with its state."""
+        return [(task.task_name, _state(task)) for task in self._details]
+
     def _next_id(self) -> int:
         return max((task.task_id for task in self._details), default=0) + 1
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _LOCATION = re.compile(r"projects/[^/\s]+/locations/[a-z0-9-]+")
 _LABEL_KEY = re.compile(r"[\w-]{1,63}")
 _LABEL_VALUE = re.compile(r"[\w-]{0,63}")
+_SYSTEM_LABEL = "aiplatform.googleapis.com/"
 _MAX_LABELS = 64
 _MAX_DISPLAY_NAME = 128
 REQUIRED = "Required field is not set."
@@ -64,7 +65,8 @@ def check_labels(labels: Mapping[str, str], violations: Violations) -> None:
     if len(labels) > _MAX_LABELS:
         violations.add("labels", f"must be at most {_MAX_LABELS}, got {len(labels)}.")
     for key, value in labels.items():
-        if not _LABEL_KEY.fullmatch(key) or key != key.lower():
+        own = key.removeprefix(_SYSTEM_LABEL)
+        if not _LABEL_KEY.fullmatch(own) or own != own.lower():
             violations.add("labels", f"key '{key}' {_LABEL_RULE.format(least=1)}")
         if not _LABEL_VALUE.fullmatch(value) or value != value.lower():
             violations.add(f"labels.{key}", f"value '{value}' {_LABEL_RULE.format(least=0)}")

@@ -59,8 +59,12 @@ class VertexJobs(JobCollection):
         )
         return job
 
+    def show(self, resource: Any, request: Any) -> Any:
+        """Leave out of an answer what the request does not ask for; by default nothing."""
+        return resource
+
     def _get(self, request: Any, call: Call) -> Any:
-        job = self.get(request.name)
+        job = self.show(self.get(request.name), request)
         return job
 
     def _list(self, request: Any, call: Call) -> Any:
@@ -75,7 +79,8 @@ class VertexJobs(JobCollection):
                 read_mask=tuple(request.read_mask.paths) if hasattr(request, "read_mask") else (),
             )
         )
-        answer = official(f"List{self.noun}sResponse")(**{f"{self._field}s": jobs, "next_page_token": token})
+        shown = [self.show(job, request) for job in jobs]
+        answer = official(f"List{self.noun}sResponse")(**{f"{self._field}s": shown, "next_page_token": token})
         return answer
 
     def _cancel(self, request: Any, call: Call) -> Any:

@@ -11,7 +11,7 @@ import grpc
 from google.longrunning import operations_pb2
 from google.protobuf.json_format import MessageToDict
 
-from airflow_mljobs.emulator.execution.base import Phase, Update
+from airflow_mljobs.emulator.execution.base import Phase, Pipeline, Update
 from airflow_mljobs.emulator.filters import text_field
 from airflow_mljobs.emulator.rpc import Call, Method
 from airflow_mljobs.emulator.services import pipeline_spec
@@ -21,6 +21,8 @@ from airflow_mljobs.emulator.services.vertex import VertexJobs, official
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from airflow_mljobs.emulator.store import Record
 
 _BILLING_LABEL = "vertex-ai-pipelines-run-billing-id"
 _MAX_BATCH = 32
@@ -126,6 +128,21 @@ class PipelineJobs(VertexJobs):
         details.update(update.tasks, at)
         if update.phase is not None and update.phase.is_final:
             details.close(update.phase, at)
+
+    def pipeline(self, record: Record, resource: Any) -> Pipeline:
+        """Hand over the spec; artifacts come to lie where Vertex AI puts them, by project and job."""
+        spec, config = MessageToDict(resource.pipeline_spec), MessageToDict(resource.runtime_config)
+        root = config.get("gcsOutputDirectory") or spec.get("defaultPipelineRoot", "")
+        place = f"{record.name.split('/')[1]}/{record.id}"
+        return Pipeline(
+            spec=spec,
+            arguments=config.get("parameterValues", {}),
+            root=root and f"{root.rstrip('/')}/{place}",
+        )
+
+    def tasks(self, resource: Any) -> list[tuple[str, str]]:
+        """Name the tasks and their states."""
+        return TaskDetails(resource.job_detail).shown()
 
     def describe_failure(self, resource: Any, error: str | None) -> tuple[grpc.StatusCode, str]:
         """Name the failed tasks; the reason of each stands in its own error."""
