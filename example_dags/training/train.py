@@ -1,8 +1,8 @@
-"""Train a small classifier as a custom job does: arguments in, progress out, a model at the end.
+"""Train a small classifier as a training job does: arguments in, progress out, a model at the end.
 
 The data are two overlapping clouds of points, drawn anew from the seed; the model is a logistic regression,
 fitted by gradient descent on four fifths of them and judged on the rest. Only the standard library is needed.
-The model goes to the folder that the service names in AIP_MODEL_DIR.
+The model goes to the folder that the service names: Vertex AI in AIP_MODEL_DIR, AI Platform by --job-dir.
 """
 
 # The output of a job is its log.
@@ -79,12 +79,26 @@ def train(data: Sequence[Row], *, epochs: int, learning_rate: float) -> list[flo
     return weights
 
 
-def model_folder() -> Path:
-    """Return the folder for the model; a bucket is written through its mount below /gcs."""
+def model_folder(job_dir: str | None) -> str:
+    """Return the folder for the model."""
+    if job_dir:
+        return f"{job_dir.rstrip('/')}/model"
     place = os.environ.get("AIP_MODEL_DIR")
     if not place:
-        raise SystemExit("AIP_MODEL_DIR is not set: give the job a base_output_directory.")
-    return Path(place.replace("gs://", "/gcs/", 1))
+        raise SystemExit("AIP_MODEL_DIR is not set: give the job a base_output_directory, or a --job-dir.")
+    # Vertex AI mounts all buckets below /gcs.
+    return place.replace("gs://", "/gcs/", 1).rstrip("/")
+
+
+def write(folder: str, name: str, text: str) -> None:
+    """Write a file, also to a bucket that is mounted nowhere."""
+    if folder.startswith("gs://"):
+        from google.cloud import storage  # every runtime version of AI Platform has it
+
+        storage.Blob.from_string(f"{folder}/{name}", client=storage.Client()).upload_from_string(text)
+        return
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    (Path(folder) / name).write_text(text, encoding="utf-8")
 
 
 def main() -> None:
@@ -94,10 +108,11 @@ def main() -> None:
     parser.add_argument("--learning-rate", type=positive_float, default=0.5)
     parser.add_argument("--rows", type=positive_int, default=1000)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--job-dir", help="folder of the outputs; default that of AIP_MODEL_DIR")
     options = parser.parse_args()
     if options.rows < 10:
         parser.error("--rows: at least 10 are needed to train on and to test with")
-    folder = model_folder()
+    folder = model_folder(options.job_dir)
 
     data = draw(rows=options.rows, seed=options.seed)
     border = len(data) * 4 // 5
@@ -105,10 +120,9 @@ def main() -> None:
     result = evaluate(weights, data[border:])
     metrics = {**result, "rows": len(data), "train_rows": border, "test_rows": len(data) - border}
 
-    folder.mkdir(parents=True, exist_ok=True)
     model = {"weights": weights[:-1], "bias": weights[-1], "options": vars(options)}
     for name, content in (("model.json", model), ("metrics.json", metrics)):
-        (folder / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        write(folder, name, json.dumps(content, indent=2) + "\n")
     print(f"test accuracy {metrics['accuracy']:.4f} loss {metrics['loss']:.4f}; model in {folder}")
 
 

@@ -24,7 +24,10 @@ def shared_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulat
         patch.setenv("VERTEX_AI_EMULATOR_HOST", emulator.grpc_address)
         patch.setenv("ML_ENGINE_EMULATOR_HOST", emulator.http_url)
         patch.setenv("STORAGE_EMULATOR_HOST", emulator.http_url)
-        patch.setenv("AIRFLOW_CONN_KFP_DEFAULT", json.dumps({"conn_type": "kfp", "host": emulator.http_url}))
+        for api in ("v1beta1", "v2beta1"):
+            extra = {"api_version": api}
+            kfp = {"conn_type": "kfp", "host": emulator.http_url, "extra": extra}
+            patch.setenv(f"AIRFLOW_CONN_KFP_{api.upper()}", json.dumps(kfp))
         patch.setenv("AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT", json.dumps(connection))
         yield emulator
 

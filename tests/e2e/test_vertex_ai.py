@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
+from e2e.runs import errors_of, finished, log_of
 from stack import Stack, wait_until
 
 
-def finished(stack: Stack, dag_id: str) -> str:
-    """Run a DAG to its end and return the run's id."""
-    run_id = stack.trigger(dag_id)
-    wait_until(
-        lambda: stack.run_state(dag_id, run_id) in {"success", "failed"},
-        within=120,
-        what=f"The end of {dag_id}",
-    )
-    return run_id
-
-
-def log_of(stack: Stack, dag_id: str, run_id: str, task_id: str) -> str:
-    """Return the log of the task's last try."""
-    task = stack.tasks(dag_id, run_id)[task_id]
-    return stack.task_log(dag_id, run_id, task_id, task["try_number"])
-
-
-@pytest.mark.parametrize("dag_id", ["vertex_ai_pipeline", "vertex_ai_custom_job"])
+@pytest.mark.parametrize(
+    "dag_id",
+    [
+        "vertex_ai_pipeline",
+        "vertex_ai_custom_job",
+        "vertex_ai_notebook",
+        "ml_engine",
+        "ml_engine_to_vertex_ai",
+    ],
+)
 def test_example_dag(stack: Stack, dag_id: str) -> None:
     """An example DAG runs its job for real, deferred, and a downstream task reads what the job made."""
     run_id = finished(stack, dag_id)
@@ -67,6 +58,13 @@ def test_pipeline_failure(stack: Stack, failures: str) -> None:
     assert "is below the required 1.0" in log
 
 
+def test_notebook_failure(stack: Stack, failures: str) -> None:
+    """A failed notebook's cell and exception are in the error, its own braces untouched by templates."""
+    log = errors_of(stack, "failures", failures, "notebook")
+
+    assert "Cell 1 of 1 failed: LookupError: {no} such column: {{ ds }}" in log
+
+
 @pytest.mark.parametrize("mode", ["deferrable", "worker"])
 def test_kill_cancels_the_job(stack: Stack, mode: str) -> None:
     """A task marked as failed cancels its job and says so, and its link was there while it ran."""
@@ -104,10 +102,3 @@ def job_behind(stack: Stack, page: str | None) -> str | None:
     return next(
         (job["name"] for job in stack.jobs() if page and job["name"].rpartition("/")[-1] in page), None
     )
-
-
-def errors_of(stack: Stack, dag_id: str, run_id: str, task_id: str) -> str:
-    """Return a task's log with the exceptions in it, which Airflow keeps apart from the lines."""
-    task: dict[str, Any] = stack.tasks(dag_id, run_id)[task_id]
-    path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{task['try_number']}"
-    return str(stack.api("GET", path)["content"])

@@ -27,3 +27,15 @@ class CustomJobListLink(ConsoleLink):
     """The custom jobs of a project."""
 
     name = "Vertex AI custom jobs"
+
+
+class NotebookExecutionJobLink(ConsoleLink):
+    """Colab Enterprise's executions, the one in question among them: it has no documented page of its own."""
+
+    name = "Vertex AI notebook execution job"
+
+
+class NotebookExecutionJobListLink(ConsoleLink):
+    """The notebook execution jobs of a project."""
+
+    name = "Vertex AI notebook execution jobs"

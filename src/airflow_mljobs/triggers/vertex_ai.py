@@ -11,6 +11,12 @@ class PipelineJobTrigger(JobTrigger):
     hook_class = "airflow_mljobs.hooks.vertex_ai.pipeline_job:PipelineJobHook"
 
 
+class NotebookExecutionJobTrigger(JobTrigger):
+    """Waits for a notebook execution job."""
+
+    hook_class = "airflow_mljobs.hooks.vertex_ai.notebook_execution_job:NotebookExecutionJobHook"
+
+
 class CustomJobTrigger(JobTrigger):
     """Waits for a custom job."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from airflow_mljobs.jobs import JobStatus
 from airflow_mljobs.operators.base import JobOperator, RunJobOperator
@@ -24,6 +25,9 @@ class Service:
     :param many: the List operator.
     :param methods: full method names, by what they do; ``cancel`` is what a kill sends.
     :param cancelled: the status of a job after a kill, or nothing where a kill leaves no job.
+    :param cancels_by: what the service is asked for when a job is to be stopped.
+    :param name_of: the job's name in what Get and List return.
+    :param marked: arguments of ``run`` that mark a job, and the filter by which ``many`` finds it.
     """
 
     name: str
@@ -34,3 +38,9 @@ class Service:
     many: Callable[..., JobOperator]
     methods: Mapping[str, str]
     cancelled: JobStatus | None = JobStatus.CANCELLED
+    cancels_by: str = "cancel"
+    name_of: Callable[[Mapping[str, Any]], str] = lambda resource: str(resource["name"])
+    marked: Callable[[str], tuple[dict[str, Any], str]] = lambda mark: (
+        {"labels": {"batch": mark}},
+        f'labels.batch="{mark}"',
+    )

@@ -7,6 +7,7 @@ from pathlib import Path
 from airflow.sdk import DAG
 
 from airflow_mljobs.operators.vertex_ai.custom_job import RunCustomJobOperator
+from airflow_mljobs.operators.vertex_ai.notebook_execution_job import RunNotebookExecutionJobOperator
 from airflow_mljobs.operators.vertex_ai.pipeline_job import RunPipelineJobOperator
 
 REGION = "europe-west4"
@@ -43,6 +44,33 @@ with DAG("failures", schedule=None, catchup=False):
         template_path=str(TEMPLATE),
         pipeline_root="gs://mljobs-e2e/failures",
         parameter_values={"min_accuracy": 1.0},
+        deferrable=True,
+        poll_interval=1,
+    )
+    RunNotebookExecutionJobOperator(
+        task_id="notebook",
+        region=REGION,
+        notebook_execution_job={
+            "display_name": "fails",
+            "workbench_runtime": {},
+            "gcs_output_uri": "gs://mljobs-e2e/failures",
+            "service_account": "runner@my-project.iam.gserviceaccount.com",
+        },
+        notebook={
+            "cells": [
+                {
+                    "cell_type": "code",
+                    "execution_count": None,
+                    "id": "c1",
+                    "metadata": {},
+                    "outputs": [],
+                    "source": "answer = '{{ ds }}'\nraise LookupError(f'{{no}} such column: {answer}')",
+                }
+            ],
+            "metadata": {},
+            "nbformat": 4,
+            "nbformat_minor": 5,
+        },
         deferrable=True,
         poll_interval=1,
     )

@@ -1,0 +1,226 @@
+"""Makes the calls of both generations of the API with whichever client is installed.
+
+The generation is the server's, never the client's: where the installed ``kfp-server-api`` has a method for
+the wanted generation it is used, and else its transport is given the path.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import kfp_server_api
+from kfp_server_api.exceptions import ApiException
+from urllib3 import Retry
+from urllib3.exceptions import HTTPError
+
+from airflow_mljobs.exceptions import InvalidJobSpec
+from airflow_mljobs.hooks.kfp_errors import (
+    KFPNotSupported,
+    KFPServerError,
+    KFPUnreachable,
+    from_client,
+    refusal,
+)
+from airflow_mljobs.hooks.kfp_operations import Call, call_for
+
+if TYPE_CHECKING:
+    from airflow_mljobs.hooks.kfp_auth import Auth
+    from airflow_mljobs.hooks.kfp_connection import Generation, KFPConnection
+
+CLIENT_GENERATION: Generation = "v2beta1" if hasattr(kfp_server_api, "V2beta1Run") else "v1beta1"
+"""Which generation the methods of the installed client belong to."""
+
+PLACEHOLDER = "unset"
+UNAUTHORIZED = 401
+
+
+class KFPApi:
+    """Speaks to one server; every request has a deadline and is sent once.
+
+    :param settings: the connection.
+    :param auth: shows who is asking.
+    """
+
+    def __init__(self, settings: KFPConnection, auth: Auth) -> None:
+        self._settings = settings
+        self._auth = auth
+
+    def call(
+        self,
+        operation: str,
+        *arguments: str,
+        body: Any = None,
+        query: Mapping[str, Any] | None = None,
+        generation: Generation | None = None,
+    ) -> dict[str, Any]:
+        """Make a call and return the answer as plain JSON.
+
+        :param operation: a row of the table in `kfp_operations.TABLE`.
+        :param arguments: what the path takes, in its order.
+        :param body: a dict, or the client's model.
+        :param query: parameters by the names of the HTTP API; the ones that are none are left out.
+        :param generation: of the API; default the server's.
+        :raises KFPServerError: when the server, or a proxy before it, refuses.
+        :raises KFPUnreachable: when no answer comes.
+        """
+        call = call_for(operation, generation or self.generation)
+        given = {name: value for name, value in (query or {}).items() if value not in {None, ""}}
+        plain = self._plain(operation, body)
+        try:
+            return self._send(call, arguments, plain, given)
+        except KFPServerError as error:
+            if error.status != UNAUTHORIZED or not self._auth.renew():
+                raise
+        return self._send(call, arguments, plain, given)
+
+    @cached_property
+    def generation(self) -> Generation:
+        """The generation that the connection names, or else the newest that the server has.
+
+        :raises KFPServerError: when nothing there is a Kubeflow Pipelines server.
+        """
+        if self._settings.api_version == "v1beta1":
+            return "v1beta1"
+        if self._settings.api_version == "v2beta1":
+            return "v2beta1"
+        try:
+            self.call("get_healthz", generation="v2beta1")
+        except KFPServerError as error:
+            if error.status != 404:
+                raise
+            self.call("get_healthz", generation="v1beta1")
+            return "v1beta1"
+        return "v2beta1"
+
+    @cached_property
+    def server(self) -> str:
+        """What the server says of its version; for error texts."""
+        try:
+            tag = self.call("get_healthz").get("tag_name")
+        except (KFPServerError, KFPUnreachable):
+            tag = None
+        return f"Kubeflow Pipelines {tag}" if tag else "a Kubeflow Pipelines server of unknown version"
+
+    def not_supported(self, what: str, where: str) -> KFPNotSupported:
+        """Make the error for what this server cannot do.
+
+        :param what: the operation, and why not here.
+        :param where: which server and API can.
+        """
+        return KFPNotSupported(f"{what} {self._settings.host} is {self.server}. {where}")
+
+    def close(self) -> None:
+        """Close the connections."""
+        if "_client" in vars(self):
+            self._client.rest_client.pool_manager.clear()
+            del self._client
+
+    def _plain(self, operation: str, body: Any) -> Any:
+        try:
+            plain = self._client.sanitize_for_serialization(body)
+            json.dumps(plain, allow_nan=False)
+        except (TypeError, ValueError, AttributeError) as error:
+            raise InvalidJobSpec(
+                field=operation, value=type(body).__name__, rule=f"has a JSON form, but: {error}"
+            ) from None
+        return plain
+
+    def _send(
+        self, call: Call, arguments: tuple[str, ...], body: Any, query: dict[str, Any]
+    ) -> dict[str, Any]:
+        try:
+            response = self._request(call, arguments, body, query)
+            content, kind = response.data, response.headers.get("content-type", "")
+        except (ApiException, HTTPError) as error:
+            raise from_client(error) from None  # the client's own text holds headers
+        if not content and "html" not in kind:
+            return {}
+        try:
+            answer: Any = json.loads(content) if "json" in kind else None
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise refusal(response.status, kind, content)
+        return answer
+
+    def _request(self, call: Call, arguments: tuple[str, ...], body: Any, query: dict[str, Any]) -> Any:
+        options = {"_preload_content": False, "_request_timeout": self._settings.timeout}
+        method = self._method(call)
+        if method is None:
+            return self._client.call_api(
+                call.whole_path,
+                call.verb,
+                path_params=dict(zip(call.arguments, arguments, strict=True)),
+                query_params=list(query.items()),
+                header_params={"Accept": "application/json", "Content-Type": "application/json"},
+                body=body,
+                auth_settings=["Bearer"],
+                _return_http_data_only=True,
+                **options,
+            )
+        named = {name.replace(".", "_"): value for name, value in query.items()}
+        bodies = () if body is None else (body,)
+        return method(*arguments, *bodies, **named, **options)
+
+    def _method(self, call: Call) -> Any:
+        if call.generation != CLIENT_GENERATION:
+            return None
+        api = self._apis[call.service]
+        for name in (call.method, f"{call.service.lower()}_service_{call.method}"):
+            method = getattr(api, name, None)
+            if method is not None:
+                return method
+        return None
+
+    @cached_property
+    def _apis(self) -> dict[str, Any]:
+        names = ("Run", "Experiment", "Pipeline", "Healthz")
+        return {name: getattr(kfp_server_api, f"{name}ServiceApi")(self._client) for name in names}
+
+    @cached_property
+    def _client(self) -> Any:
+        settings = self._settings
+        with _levels_kept():
+            configuration = kfp_server_api.Configuration(host=settings.host)
+        configuration.verify_ssl = settings.verify_ssl
+        configuration.ssl_ca_cert = settings.ssl_ca_cert
+        configuration.cert_file = settings.cert_file
+        configuration.key_file = settings.key_file
+        configuration.proxy = settings.proxy
+        # Only an attempt to connect may be repeated: what was sent may have been carried out. A redirect
+        # leads to a login page, whose HTML the client would take for an answer without fields.
+        configuration.retries = Retry(
+            connect=2, read=0, redirect=0, status=0, other=0, raise_on_redirect=False
+        )
+        configuration.refresh_api_key_hook = self._show_token
+        if self._auth.bears:
+            # The client asks for a token only where it has one.
+            configuration.api_key["authorization"] = PLACEHOLDER
+            configuration.api_key_prefix["authorization"] = "Bearer"
+        with _levels_kept():
+            client = kfp_server_api.ApiClient(configuration, cookie=settings.cookies)
+        for name, value in settings.headers.items():
+            client.set_default_header(name, value)
+        return client
+
+    def _show_token(self, configuration: Any) -> None:
+        configuration.api_key["authorization"] = self._auth.token()
+
+
+@contextmanager
+def _levels_kept() -> Iterator[None]:
+    """Undo what making a configuration does to the logging of the whole process."""
+    loggers = [logging.getLogger(name) for name in ("urllib3", "kfp_server_api")]
+    levels, debug = [logger.level for logger in loggers], http.client.HTTPConnection.debuglevel
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+        http.client.HTTPConnection.debuglevel = debug

@@ -1,0 +1,161 @@
+"""Shows a Kubeflow Pipelines server who is asking."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_mljobs.exceptions import InvalidJobSpec
+from airflow_mljobs.hooks.kfp_connection import AuthMode, KFPConnection
+from airflow_mljobs.hooks.kfp_errors import KFPUnreachable
+
+if TYPE_CHECKING:
+    from google.auth.credentials import Credentials
+
+CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
+
+
+class Auth(ABC):
+    """Gives the bearer token of a request."""
+
+    bears: ClassVar[bool] = True
+    """Whether there is a token at all."""
+
+    @abstractmethod
+    def token(self) -> str | None:
+        """Return the token for the next request."""
+
+    @abstractmethod
+    def renew(self) -> bool:
+        """Get a newer token, since the server refused the last; tell whether there is one."""
+
+
+class NoToken(Auth):
+    """For servers that ask for nothing, or for cookies and headers, which do not change."""
+
+    bears = False
+
+    def token(self) -> str | None:
+        """Return none."""
+        return None
+
+    def renew(self) -> bool:
+        """Have nothing newer."""
+        return False
+
+
+class StaticToken(Auth):
+    """A token kept in the connection.
+
+    :param token: the connection's password.
+    :param read: reads it anew.
+    """
+
+    def __init__(self, token: str | None, *, read: Callable[[], str | None]) -> None:
+        self._token = token
+        self._read = read
+
+    def token(self) -> str | None:
+        """Return the token as it was read last."""
+        return self._token
+
+    def renew(self) -> bool:
+        """Read the connection again, where a new token may stand by now."""
+        before, self._token = self._token, self._read()
+        return self._token != before
+
+
+class FileToken(Auth):
+    """A token in a file, such as the kubelet replaces when it is about to expire.
+
+    :param path: the file, read for every request.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._shown: str | None = None
+
+    def token(self) -> str:
+        """Read the token.
+
+        :raises InvalidJobSpec: when there is none.
+        """
+        try:
+            token = Path(self._path).read_text().strip()
+        except OSError as error:
+            raise InvalidJobSpec(
+                field="token_file", value=self._path, rule=f"can be read, but: {error.strerror}"
+            ) from error
+        if not token:
+            raise InvalidJobSpec(field="token_file", value=self._path, rule="holds a token; it is empty")
+        self._shown = token
+        return token
+
+    def renew(self) -> bool:
+        """Tell whether the file has another token by now."""
+        before = self._shown
+        return self.token() != before
+
+
+class GoogleToken(Auth):
+    """A token of Google's for this machine's own credentials, renewed before it expires.
+
+    :param client_id: the Identity-Aware Proxy's, for an ID token; without, it is an access token.
+    """
+
+    def __init__(self, client_id: str | None) -> None:
+        self._client_id = client_id
+        self._credentials: Credentials | None = None
+
+    def token(self) -> str:
+        """Return a token that is valid for a while yet."""
+        if self._credentials is None:
+            self._credentials = self._load()
+        if not self._credentials.valid:
+            self._refresh()
+        return str(self._credentials.token)
+
+    def renew(self) -> bool:
+        """Ask Google for another token, although this one looked valid."""
+        self._refresh()
+        return True
+
+    def _refresh(self) -> None:
+        from google.auth.exceptions import RefreshError, TransportError
+        from google.auth.transport.requests import Request
+
+        assert self._credentials is not None
+        try:
+            self._credentials.refresh(Request())  # type: ignore[no-untyped-call]
+        except (RefreshError, TransportError) as error:
+            raise KFPUnreachable(f"Google gave no token: {error}", sent=False) from error
+
+    def _load(self) -> Any:
+        import google.auth
+        from google.auth.transport.requests import Request
+        from google.oauth2.id_token import fetch_id_token_credentials
+
+        if self._client_id:
+            return fetch_id_token_credentials(self._client_id, Request())  # type: ignore[no-untyped-call]
+        return google.auth.default(scopes=[CLOUD_PLATFORM])[0]
+
+
+def auth_for(settings: KFPConnection, *, reread: Callable[[], KFPConnection]) -> Auth:
+    """Choose what the connection asks for.
+
+    :param settings: the connection.
+    :param reread: reads the connection anew.
+    """
+    match settings.auth:
+        case AuthMode.BEARER:
+            return StaticToken(settings.password, read=lambda: reread().password)
+        case AuthMode.TOKEN_FILE:
+            return FileToken(str(settings.token_file))
+        case AuthMode.GOOGLE_ID_TOKEN:
+            return GoogleToken(settings.iap_client_id)
+        case AuthMode.GOOGLE_ACCESS_TOKEN:
+            return GoogleToken(None)
+        case _:
+            return NoToken()
