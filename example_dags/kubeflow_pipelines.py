@@ -8,6 +8,7 @@ its address, and change the bucket below to one that the server's pods may write
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ with DAG(
         deferrable=True,
         poll_interval=2,
         retries=1,
+        retry_delay=timedelta(seconds=5),
     )
 
     @task

@@ -9,6 +9,7 @@ own project, change the bucket, the region and the service account below, and gi
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ with DAG(
         deferrable=True,
         poll_interval=2,
         retries=1,
+        retry_delay=timedelta(seconds=5),
     )
 
     @task

@@ -8,6 +8,7 @@ below, and give the connection `google_cloud_default` a project and credentials.
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ with DAG(
         deferrable=True,
         poll_interval=2,
         retries=1,
+        retry_delay=timedelta(seconds=5),
     )
 
     @task
