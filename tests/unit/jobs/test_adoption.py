@@ -6,6 +6,7 @@ import pytest
 from unit_samples import make_job
 
 from airflow_mljobs.jobs import Attach, Attempt, Job, JobStatus, Submit, TakeResult, TaskIdentity, adopt
+from airflow_mljobs.jobs.identity import ATTEMPT_LABEL, EPOCH_LABEL
 
 A, S, F, C = JobStatus.ACTIVE, JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED
 
@@ -104,3 +105,29 @@ def test_an_attempt_is_read_from_its_labels() -> None:
     identity = TaskIdentity(dag_id="d", run_id="r", task_id="t", epoch=4)
     read = Attempt.from_labels(job(4, 2, A), identity.labels(attempt=2) | {"team": "risk"})
     assert Attempt(job=job(4, 2, A), epoch=4, number=2) == read
+
+
+def test_found_jobs_are_read_newest_first() -> None:
+    """Jobs are read by their labels, the newest generation and attempt first."""
+    labels = [generation(epoch).labels(attempt=number) for epoch, number in ((0, 1), (2, 1), (2, 2))]
+    read = Attempt.from_found([(make_job(), found) for found in labels])
+    assert [(attempt.epoch, attempt.number) for attempt in read] == [(2, 2), (2, 1), (0, 1)]
+
+
+def test_a_job_labelled_by_hand_is_left_out() -> None:
+    """A job that carries the task's label and no attempt, or a wrong one, is nobody's."""
+    found: list[dict[str, str]] = [{}, {EPOCH_LABEL: "2"}, {EPOCH_LABEL: "2", ATTEMPT_LABEL: "first"}]
+    assert Attempt.from_found([(make_job(), labels) for labels in found]) == []
+
+
+def test_a_job_that_is_being_cancelled_is_awaited() -> None:
+    """A job that can only end cancelled is not attached to; its end is awaited, then the next submitted."""
+    ending = make_job(state="STOPPING")
+    found = [Attempt(job=ending, epoch=0, number=1)]
+    expected = Submit(number=2, first=False, ending=(ending,))
+    assert expected == adopt(found, epoch=0, cancelling={"STOPPING"})
+
+
+def generation(epoch: int) -> TaskIdentity:
+    """Return a generation of one task."""
+    return TaskIdentity(dag_id="d", run_id="r", task_id="t", epoch=epoch)
