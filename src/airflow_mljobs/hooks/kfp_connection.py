@@ -129,7 +129,7 @@ class KFPConnection:
         }
         for name in ("ui_url", "proxy"):
             if name in texts:
-                fields[name] = _url(name, texts[name])
+                fields[name] = _url(name, texts[name], login=name == "proxy")
         if fields.get("api_version", "auto") not in API_VERSIONS:
             raise InvalidJobSpec(
                 field="api_version", value=fields["api_version"], rule=f"is one of {', '.join(API_VERSIONS)}"
@@ -153,20 +153,24 @@ def _host_of(connection: Connection) -> str:
     host = connection.host or ""
     if host and "://" not in host and connection.schema in {"http", "https"}:
         host = f"{connection.schema}://{host}"
-    if connection.port and host and urlsplit(host).port is None:
-        parts = urlsplit(host)
+    parts = urlsplit(host)
+    if connection.port and parts.netloc == parts.hostname:
         host = parts._replace(netloc=f"{parts.netloc}:{connection.port}").geturl()
     return host
 
 
-def _url(name: str, value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise InvalidJobSpec(
-            field=name,
-            value=SECRET if "@" in value else value,
-            rule="is a whole URL, such as https://kubeflow.example/pipeline",
-        )
+def _url(name: str, value: str, *, login: bool = False) -> str:
+    shown = SECRET if "@" in value else value
+    try:
+        parts = urlsplit(value)
+        whole = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        whole = False
+    if not whole:
+        rule = "is a whole URL, such as https://kubeflow.example/pipeline"
+        raise InvalidJobSpec(field=name, value=shown, rule=rule)
+    if "@" in parts.netloc and not login:
+        raise InvalidJobSpec(field=name, value=shown, rule="holds no user and no password")
     return value.rstrip("/")
 
 

@@ -79,7 +79,6 @@ class RunKFPPipelineOperator(KFPOperator, RunJobOperator):
     :param description: free text.
     """
 
-    id_field = "run_name"
     hook_class = KFPRunTrigger.hook_class
     trigger_class = KFPRunTrigger
     operator_extra_links = (KFPRunLink(),)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from airflow_mljobs.hooks.kfp import KFPRunHook
+
+Connect = Callable[..., KFPRunHook]
 
 
 @dataclass(kw_only=True)
@@ -41,8 +46,8 @@ class Witness:
 
 
 @contextmanager
-def witness() -> Iterator[Witness]:
-    """Run a witness on a free port."""
+def witness(tls: ssl.SSLContext | None = None) -> Iterator[Witness]:
+    """Run a witness on a free port, behind TLS when asked to."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -67,11 +72,13 @@ def witness() -> Iterator[Witness]:
             pass
 
         def handle(self) -> None:
-            with suppress(ConnectionError):  # a client may lose its patience
+            with suppress(OSError):  # a client may lose its patience
                 super().handle()
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found = Witness(url=f"http://127.0.0.1:{server.server_port}")
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    found = Witness(url=f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

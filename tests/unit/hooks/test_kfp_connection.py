@@ -39,6 +39,13 @@ def test_the_least_is_a_host() -> None:
         ("host", "", "is a whole URL", {"host": ""}),
         ("host", "kubeflow.example", "is a whole URL", {"host": "kubeflow.example"}),
         ("host", "ftp://kubeflow.example", "is a whole URL", {"host": "ftp://kubeflow.example"}),
+        (
+            "host",
+            "https://kubeflow.example:port",
+            "is a whole URL",
+            {"host": "https://kubeflow.example:port"},
+        ),
+        ("host", "***", "holds no user and no password", {"host": f"https://me:{SECRET}@kubeflow.example"}),
         ("auth", "dex", "is one of none, bearer", {"auth": "dex"}),
         ("password", None, "is required with auth bearer", {"auth": "bearer"}),
         ("token_file", None, "is required with auth token_file", {"auth": "token_file"}),

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import http.client
-import json
 import logging
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from kfp_server_api.exceptions import ApiException
-from kfp_witness import Answer, Witness, refusal, witness
+from kfp_witness import Answer, Connect, Witness, refusal
 
 from airflow_mljobs.exceptions import InvalidJobSpec
 from airflow_mljobs.hooks.kfp import KFPRunHook
@@ -22,136 +18,7 @@ from airflow_mljobs.hooks.kfp_errors import KFPLoginRequired, KFPServerError, KF
 from airflow_mljobs.jobs import FailureKind
 
 SECRET = "s3cr3t-value"
-DENIED = refusal(401, "no identity", 16)
 PAGE = Answer(body="<html>Log in</html>", kind="text/html; charset=utf-8")
-
-Connect = Callable[..., KFPRunHook]
-
-
-@pytest.fixture
-def server() -> Iterator[Witness]:
-    """A server that says what it was asked."""
-    with witness() as found:
-        yield found
-
-
-@pytest.fixture
-def connect(server: Witness, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connect]:
-    """Make a hook for a connection that says these things."""
-    made: list[KFPRunHook] = []
-
-    def make(*, password: str | None = None, host: str | None = None, **extra: Any) -> KFPRunHook:
-        extra = {"api_version": "v2beta1", "connect_timeout": 1, "read_timeout": 1} | extra
-        connection = {"conn_type": "kfp", "host": host or server.url, "password": password, "extra": extra}
-        monkeypatch.setenv("AIRFLOW_CONN_KFP_DEFAULT", json.dumps(connection))
-        made.append(KFPRunHook())
-        return made[-1]
-
-    yield make
-    for hook in made:
-        hook.close()
-
-
-@pytest.mark.parametrize("api", ["v1beta1", "v2beta1"])
-def test_nothing_is_shown_unless_asked(api: str, server: Witness, connect: Connect) -> None:
-    """Without authentication no request brings any."""
-    connect(api_version=api).get_run("r")
-    assert (server.shown("authorization"), server.shown("cookie")) == ([None], [None])
-
-
-@pytest.mark.parametrize("api", ["v1beta1", "v2beta1"])
-def test_a_token_is_shown(api: str, server: Witness, connect: Connect) -> None:
-    """The connection's password is the bearer token, by a method of the client and by path alike."""
-    connect(password=SECRET, api_version=api).get_run("r")
-    assert server.shown("authorization") == [f"Bearer {SECRET}"]
-
-
-def test_cookies_and_headers_are_shown(server: Witness, connect: Connect) -> None:
-    """Cookies and headers go with every request, also beside a token."""
-    hook = connect(password=SECRET, cookies="a=b; c=d", headers={"kubeflow-userid": "ada"})
-    hook.get_run("r")
-    assert server.shown("cookie") == ["a=b; c=d"]
-    assert server.shown("kubeflow-userid") == ["ada"]
-
-
-def test_a_rotated_token_file_is_read_anew(server: Witness, connect: Connect, tmp_path: Path) -> None:
-    """A token that the kubelet replaces is shown from the next request on."""
-    path = tmp_path / "token"
-    hook = connect(token_file=str(path))
-    for token in ("first\n", "second\n"):
-        path.write_text(token)
-        hook.get_run("r")
-    assert server.shown("authorization") == ["Bearer first", "Bearer second"]
-
-
-@pytest.mark.parametrize(("content", "rule"), [(None, "No such file"), (" ", "it is empty")])
-def test_no_token_in_the_file(content: str | None, rule: str, connect: Connect, tmp_path: Path) -> None:
-    """A token file that is not there, or holds nothing, is named."""
-    path = tmp_path / "token"
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(InvalidJobSpec, match=rule):
-        connect(token_file=str(path)).get_run("r")
-
-
-def test_a_refused_token_is_renewed_once(
-    server: Witness, connect: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """When the server no longer takes the token, the connection is read again, and the request goes on."""
-    hook = connect(password="old-token")
-    hook.get_run("r")
-    renewed = {"conn_type": "kfp", "host": server.url, "password": "new-token"}
-    monkeypatch.setenv("AIRFLOW_CONN_KFP_DEFAULT", json.dumps(renewed))
-    server.answers = [DENIED, Answer()]
-    hook.get_run("r")
-    assert server.shown("authorization") == ["Bearer old-token"] * 2 + ["Bearer new-token"]
-
-
-@pytest.mark.parametrize("given", [{"password": SECRET}, {}, {"cookies": "a=b"}])
-def test_a_token_without_a_newer_one_is_refused(
-    given: dict[str, str], server: Witness, connect: Connect
-) -> None:
-    """Where there is nothing newer to show, the request is not repeated, and access is denied."""
-    server.answers = [DENIED]
-    hook = connect(**given)
-    with pytest.raises(KFPServerError, match="no identity") as raised:
-        hook.get_run("r")
-    assert (len(server.seen), hook.failure_kind(raised.value)) == (1, FailureKind.DENIED)
-
-
-@pytest.mark.parametrize("client_id", [None, "an-iap-client"])
-def test_googles_tokens(
-    client_id: str | None,
-    server: Witness,
-    connect: Connect,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Google's own library gets the token of this machine's account, and a new one when it is refused."""
-    with witness() as google:
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        account = {
-            "type": "service_account",
-            "project_id": "p",
-            "client_email": "a@p.iam",
-            "private_key": key.decode(),
-            "token_uri": f"{google.url}/token",
-        }
-        (tmp_path / "key.json").write_text(json.dumps(account))
-        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "key.json"))
-        # An ID token is a signed JWT, of which the library reads when it expires.
-        jwt = "eyJhbGciOiJub25lIn0.eyJleHAiOjQxMDI0NDQ4MDB9.c2l"
-        issued = [{"access_token": f"t{n}", "id_token": f"{jwt}{n}", "expires_in": 3600} for n in (1, 2)]
-        google.answers = [Answer(body=json.dumps(body)) for body in issued]
-        auth = {"iap_client_id": client_id} if client_id else {"auth": "google_access_token"}
-        server.answers = [Answer(), DENIED, Answer()]
-        hook = connect(**auth)
-        hook.get_run("r")
-        hook.get_run("r")
-    tokens = [body["id_token" if client_id else "access_token"] for body in issued]
-    assert server.shown("authorization") == [f"Bearer {tokens[n]}" for n in (0, 0, 1)]
 
 
 @pytest.mark.parametrize(

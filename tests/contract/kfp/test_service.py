@@ -1,27 +1,23 @@
-"""What only runs of Kubeflow Pipelines have: two generations, retries, archives, tenants."""
+"""The service's own operations, in both generations, and what a server cannot do."""
 
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
 import pytest
 
 from airflow_mljobs.emulator.server import Emulator
-from airflow_mljobs.exceptions import InvalidJobSpec, JobFailed
+from airflow_mljobs.exceptions import InvalidJobSpec
 from airflow_mljobs.hooks.kfp import KFPRunHook
 from airflow_mljobs.hooks.kfp_errors import KFPNotSupported, KFPServerError
 from airflow_mljobs.jobs import FailureKind, JobStatus
 from airflow_mljobs.operators import kfp
 from contract.drive import Task, run_task, submit
+from contract.kfp.runs import FAST, HANG, a_run, hook_of
 from contract.services.base import Service
 from contract.services.kfp import KFP_RUN_V1, KFP_RUN_V2, PACKAGE
 
-FAST = {"poll_interval": 0.05}
-HANG = {"emulator-outcome": "hang"}
 APIS = ("v1beta1", "v2beta1")
 USER = "kubeflow-userid"
 WORKFLOW = {
@@ -34,88 +30,6 @@ WORKFLOW = {
         "templates": [{"name": "main", "container": {"image": "alpine"}}],
     },
 }
-
-
-@pytest.fixture(params=[KFP_RUN_V2, KFP_RUN_V1], ids=lambda service: service.name)
-def service(request: pytest.FixtureRequest, emulator: Emulator) -> Service:
-    """Each generation in turn."""
-    assert isinstance(request.param, Service)
-    return request.param
-
-
-@pytest.fixture
-def server(emulator: Emulator) -> Iterator[Any]:
-    """The server's settings, to be changed by a test and put back after it."""
-    before = asdict(emulator.kfp.settings)
-    yield emulator.kfp
-    emulator.kfp.change(before)
-
-
-@pytest.fixture
-def connect(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Make hooks for connections of the test's own."""
-
-    def make(**extra: Any) -> KFPRunHook:
-        connection = {"conn_type": "kfp", "host": emulator.http_url, "extra": extra}
-        monkeypatch.setenv("AIRFLOW_CONN_KFP_DEFAULT", json.dumps(connection))
-        return KFPRunHook()
-
-    return make
-
-
-def a_run(service: Service, **labels: str) -> str:
-    """Create a run."""
-    return str(submit(service.run, Task(), labels=labels)["name"])
-
-
-def hook_of(service: Service) -> KFPRunHook:
-    """Return a hook."""
-    hook = service.run().hook
-    assert isinstance(hook, KFPRunHook)
-    return hook
-
-
-def retry(service: Service, run_id: str, **kwargs: Any) -> kfp.RetryKFPRunOperator:
-    """Make a Retry operator."""
-    conn = service.run().kfp_conn_id
-    return kfp.RetryKFPRunOperator(task_id="retry", kfp_conn_id=conn, run_id=run_id, **kwargs)
-
-
-def failed_run(service: Service) -> str:
-    """Return a run that has failed, and succeeds when it is retried."""
-    task = Task()
-    with pytest.raises(JobFailed):
-        run_task(service.run, task, mode="worker", labels={"emulator-outcome": "failed,succeeded"}, **FAST)
-    return str(task.xcoms["_link_KFPRunLink"].rpartition("/")[-1])
-
-
-def test_a_failed_run_is_repeated(service: Service, mode: str, emulator: Emulator) -> None:
-    """A failed run is run again as the same run, and waited for."""
-    run_id = failed_run(service)
-
-    result = run_task(lambda **kwargs: retry(service, run_id, **kwargs), Task(), mode=mode, **FAST)
-
-    assert (result["name"], result["status"]) == (run_id, "succeeded")
-    assert emulator.requests.count("RetryRun") == 1
-
-
-def test_a_run_that_succeeded_is_not_repeated(service: Service, mode: str, emulator: Emulator) -> None:
-    """Of a run that has succeeded in the meantime the result is taken."""
-    run_id = str(run_task(service.run, Task(), mode="worker", **FAST)["name"])
-
-    result = run_task(lambda **kwargs: retry(service, run_id, **kwargs), Task(), mode=mode, **FAST)
-
-    assert result["status"] == "succeeded"
-    assert emulator.requests.count("RetryRun") == 0
-
-
-def test_a_lost_answer_to_a_retry_is_made_good(service: Service, emulator: Emulator) -> None:
-    """A retry whose answer is lost is not sent to a run that is at work again."""
-    run_id = failed_run(service)
-    emulator.faults.add(method="RetryRun", after_commit=True)
-
-    assert retry(service, run_id, **FAST).execute(Task().context)["status"] == "succeeded"
-    assert emulator.requests.count("RetryRun") == 1
 
 
 def test_archive_and_back(service: Service) -> None:
@@ -190,31 +104,6 @@ def test_the_server_decides_the_generation(release: str, api: str, server: Any, 
     well, text = hook.test_connection()
     assert (well, hook.api_version) == (True, api)
     assert f"{api} of Kubeflow Pipelines {release}" in text
-
-
-def test_a_server_that_chooses_ids_gets_one_run(
-    server: Any, mode: str, task: Task, emulator: Emulator
-) -> None:
-    """A server of release 1.8 ignores the id; the run is found by its name, and still made once."""
-    server.change({"release": "1.8"})
-    emulator.faults.add(method="CreateRun", after_commit=True)
-    first = submit(KFP_RUN_V1.run, task)
-
-    assert run_task(KFP_RUN_V1.run, task, mode=mode, **FAST)["name"] == first["name"]
-    assert emulator.requests.count("CreateRun") == 1
-
-
-def test_an_error_of_the_servers_own_is_not_repeated(task: Task, emulator: Emulator) -> None:
-    """A create that the server answers with an error of its own, as to wrong input, is sent once."""
-    with pytest.raises(KFPServerError, match=r"not found.*HTTP 500"):
-        submit(KFP_RUN_V2.run, task, pipeline_file=None, **uploaded_nowhere())
-
-    assert emulator.requests.count("CreateRun") == 1
-
-
-def uploaded_nowhere() -> dict[str, str]:
-    """Name a version of a pipeline that the server does not have."""
-    return {"pipeline_id": "nowhere", "pipeline_version_id": "nowhere"}
 
 
 def test_a_name_that_the_server_does_not_have(service: Service, emulator: Emulator) -> None:
@@ -314,23 +203,6 @@ def test_filters_and_pages(api: str, connect: Any) -> None:
         hook.list_runs(filter=[{"key": "colour", "op": "EQUALS", "string_value": "red"}])
 
 
-def test_many_attempts_are_found(task: Task, emulator: Emulator) -> None:
-    """Also a task that was begun more often than is looked for at once has one run at a time."""
-    names = set()
-    for _ in range(10):
-        with pytest.raises(JobFailed):
-            run_task(
-                KFP_RUN_V2.run,
-                task,
-                mode="worker",
-                labels={"emulator-outcome": "failed", "emulator-seconds": "0-01"},
-                poll_interval=0.02,
-            )
-        names.add(task.xcoms["_link_KFPRunLink"])
-
-    assert len(names) == 10
-
-
 def test_what_is_returned_holds_no_pipeline(service: Service) -> None:
     """Get and List leave out the pipeline that came with a run, which may hold secrets."""
     run_id = a_run(service)
@@ -338,14 +210,3 @@ def test_what_is_returned_holds_no_pipeline(service: Service) -> None:
 
     assert service.name_of(shown) == run_id
     assert "deploymentSpec" not in json.dumps(shown)
-
-
-def test_nothing_of_the_transport_is_logged(
-    service: Service, task: Task, emulator: Emulator, caplog: pytest.LogCaptureFixture
-) -> None:
-    """An error in the log tells the server's words, and no headers."""
-    emulator.faults.add(method=service.methods["create"], code="UNAVAILABLE", message="the words")
-    with caplog.at_level(logging.DEBUG):
-        submit(service.run, task)
-
-    assert "content-length" not in caplog.text
