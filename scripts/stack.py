@@ -25,8 +25,8 @@ import requests
 
 T = TypeVar("T")
 
-STOP_WITHIN = 20.0
-"""Seconds that a process gets to end by itself."""
+STOP_WITHIN = 5.0
+"""Seconds that a server and what it started get to end by themselves; nothing of it is kept."""
 
 
 class StackError(RuntimeError):
@@ -85,11 +85,15 @@ class Service:
             words = self.log.read_text(errors="replace")[-2000:]
             raise StackError(f"{self.name} ended with status {status}; its last words:\n{words}")
 
-    def stop(self) -> None:
-        """Ask it to end, and end whatever is left of it."""
+    def ask_to_stop(self) -> list[psutil.Process]:
+        """Ask it to end, and return all that is to end with it."""
         family = self._family()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
+        return family
+
+    def stop(self, family: list[psutil.Process]) -> None:
+        """Wait for the end, and end whatever is left."""
         _, left = psutil.wait_procs(family, timeout=STOP_WITHIN)
         for process in left:
             process.kill()
@@ -146,8 +150,9 @@ class Stack:
     def _stop(self) -> None:
         # A second Ctrl-C must not leave half of it running.
         heard = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
-        for service in reversed(self.services):
-            service.stop()
+        asked = [(service, service.ask_to_stop()) for service in self.services]
+        for service, family in asked:
+            service.stop(family)
         for number, handler in heard.items():
             signal.signal(number, handler)
 
