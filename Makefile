@@ -11,6 +11,8 @@ export MLJOBS_KFP_PYTHON := $(CURDIR)/$(KFP)
 # Airflow reads its settings from here at import, and must not meet those of another installation.
 export AIRFLOW_HOME := $(CURDIR)/$(LOCAL)/airflow
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
+# Where bytecode is not kept, each of Airflow's processes spends half of its start on compiling.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint unit contract e2e format clean

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from stack import Stack, StackError, end_on_sigterm, wait_until
+from stack import Stack, StackError, heed_interrupts, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 DAG_ID = "all_services"
@@ -121,7 +121,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave everything up until Ctrl-C")
     options = parser.parse_args()
-    end_on_sigterm()
+    heed_interrupts()
     stack = Stack(home=ROOT / ".local" / "demo", dags=ROOT / "example_dags", engine="local")
     progress = Progress(stack)
     progress.say("starting the emulator and Airflow")

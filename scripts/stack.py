@@ -12,9 +12,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -26,7 +28,24 @@ import requests
 T = TypeVar("T")
 
 STOP_WITHIN = 5.0
-"""Seconds that a server and what it started get to end by themselves; nothing of it is kept."""
+"""Seconds that the servers and what they started get to end by themselves; nothing of it is kept."""
+
+MARK = "MLJOBS_STACK"
+"""The variable that every process of a stack inherits, however far from its server it has strayed."""
+
+
+_interrupted = threading.Event()
+
+
+def heed_interrupts() -> None:
+    """Make a SIGTERM the same as a Ctrl-C, and both impossible to miss, so that everything is ended."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        _interrupted.set()
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
 
 
 class StackError(RuntimeError):
@@ -41,6 +60,9 @@ def wait_until(look: Callable[[], T | None], *, within: float, what: str, every:
     until = time.monotonic() + within
     while True:
         answer = look()
+        # One that was raised in a callback of the interpreter's, a finaliser perhaps, was printed and lost.
+        if _interrupted.is_set():
+            raise KeyboardInterrupt
         if answer:
             return answer
         if time.monotonic() > until:
@@ -85,27 +107,10 @@ class Service:
             words = self.log.read_text(errors="replace")[-2000:]
             raise StackError(f"{self.name} ended with status {status}; its last words:\n{words}")
 
-    def ask_to_stop(self) -> list[psutil.Process]:
-        """Ask it to end, and return all that is to end with it."""
-        family = self._family()
+    def ask_to_stop(self) -> None:
+        """Ask it to end, as a Ctrl-C does."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-        return family
-
-    def stop(self, family: list[psutil.Process]) -> None:
-        """Wait for the end, and end whatever is left."""
-        _, left = psutil.wait_procs(family, timeout=STOP_WITHIN)
-        for process in left:
-            process.kill()
-        psutil.wait_procs(left, timeout=5)
-        self.process.wait(timeout=5)
-
-    def _family(self) -> list[psutil.Process]:
-        try:
-            head = psutil.Process(self.process.pid)
-            return [head, *head.children(recursive=True)]
-        except psutil.NoSuchProcess:
-            return []
 
 
 @dataclass(kw_only=True)
@@ -126,6 +131,7 @@ class Stack:
     url: str = ""
     password: str = ""
     services: list[Service] = field(default_factory=list)
+    _mark: str = field(default_factory=lambda: uuid.uuid4().hex)
     _session: requests.Session = field(default_factory=requests.Session)
 
     @contextmanager
@@ -150,11 +156,29 @@ class Stack:
     def _stop(self) -> None:
         # A second Ctrl-C must not leave half of it running.
         heard = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
-        asked = [(service, service.ask_to_stop()) for service in self.services]
-        for service, family in asked:
-            service.stop(family)
+        for service in self.services:
+            service.ask_to_stop()
+        psutil.wait_procs(self.processes(), timeout=STOP_WITHIN)
+        # What is killed may have been starting another that moment.
+        while left := self.processes():
+            for process in left:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            psutil.wait_procs(left, timeout=1)
+        for service in self.services:
+            service.process.wait()
         for number, handler in heard.items():
             signal.signal(number, handler)
+
+    def processes(self) -> set[psutil.Process]:
+        """Return every process that the servers started, directly or not, and that has not ended."""
+        found = set()
+        for process in psutil.process_iter(["environ"]):
+            if (process.info["environ"] or {}).get(MARK) == self._mark:
+                # The emulator's jobs inherit nothing, as on the real service, but have a parent.
+                with suppress(psutil.NoSuchProcess):
+                    found |= {process, *process.children(recursive=True)}
+        return found
 
     def _start_emulator(self) -> Callable[[], bool]:
         grpc_port, http_port = free_port(), free_port()
@@ -166,7 +190,8 @@ class Stack:
         argv += ["--data", str(self.home / "emulator"), "--ready-file", str(ready)]
         if kfp_python := os.environ.get("MLJOBS_KFP_PYTHON"):
             argv += ["--kfp-python", kfp_python]
-        service = Service.start("The emulator", argv, env=os.environ, log=self.home / "emulator.log")
+        env = os.environ | {MARK: self._mark}
+        service = Service.start("The emulator", argv, env=env, log=self.home / "emulator.log")
         self.services.append(service)
 
         def is_up() -> bool:
@@ -203,6 +228,7 @@ class Stack:
         }
         return {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+            MARK: self._mark,
             "AIRFLOW_HOME": str(self.home / "airflow"),
             "AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT": json.dumps(connection),
             "VERTEX_AI_EMULATOR_HOST": self.emulator["grpc"],
@@ -297,12 +323,3 @@ class Stack:
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}"
         content = self.api("GET", path)["content"]
         return "\n".join(line["event"] if isinstance(line, dict) else str(line) for line in content)
-
-
-def end_on_sigterm() -> None:
-    """Turn a SIGTERM into the exception of a Ctrl-C, so that everything is ended in either case."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
