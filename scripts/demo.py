@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from stack import Stack, StackError, heed_interrupts, wait_until
+from processes import StackError, heed_interrupts, wait_until
+from stack import Stack
 
 ROOT = Path(__file__).resolve().parent.parent
 DAG_ID = "all_services"
@@ -59,12 +60,12 @@ class Progress:
     def show(self, run_id: str) -> bool:
         """Print the changes of tasks and jobs; return whether the run has ended."""
         for example in EXAMPLES:
-            for name, task in self._stack.tasks(example.dag_id, run_id).items():
+            for name, task in self._stack.airflow.tasks(example.dag_id, run_id).items():
                 self._note(f"{example.dag_id}.{name}", f"task  {example.dag_id}.{name}", task["state"])
-        for job in self._stack.jobs():
+        for job in self._stack.emulator.jobs():
             what = f"job   {job['service']} {job['name'].rpartition('/')[-1]}"
             self._note(job["name"], what, job["state"])
-        return self._stack.run_state(DAG_ID, run_id) in {"success", "failed"}
+        return self._stack.airflow.run_state(DAG_ID, run_id) in {"success", "failed"}
 
     def _note(self, key: str, what: str, state: str | None) -> None:
         if state and self._seen.get(key) != state:
@@ -83,11 +84,11 @@ def seconds_between(job: dict[str, Any]) -> str:
 def summarise(stack: Stack, run_id: str) -> tuple[Table, bool]:
     """Return the table of all jobs, and whether every one really succeeded."""
     table = Table("Service", "Job", "State", "Duration", "Result", title="What ran")
-    well = stack.run_state(DAG_ID, run_id) == "success"
+    well = stack.airflow.run_state(DAG_ID, run_id) == "success"
     for example in EXAMPLES:
-        job = stack.xcom(example.dag_id, run_id, "run") or {}
-        result = stack.xcom(example.dag_id, run_id, "report")
-        real = stack.job(job["name"]) if job else {}
+        job = stack.airflow.xcom(example.dag_id, run_id, "run") or {}
+        result = stack.airflow.xcom(example.dag_id, run_id, "report")
+        real = stack.emulator.job(job["name"]) if job else {}
         succeeded = job.get("status") == "succeeded" and str(real.get("state", "")).endswith("SUCCEEDED")
         well &= succeeded and bool(result)
         table.add_row(
@@ -110,9 +111,9 @@ def describe(result: dict[str, Any]) -> str:
 
 def failure(stack: Stack, dag_id: str, run_id: str) -> str:
     """Return the last words of the task that failed."""
-    for name, task in stack.tasks(dag_id, run_id).items():
+    for name, task in stack.airflow.tasks(dag_id, run_id).items():
         if task["state"] == "failed":
-            return stack.task_log(dag_id, run_id, name, task["try_number"])[-300:]
+            return stack.airflow.task_log(dag_id, run_id, name, task["try_number"])[-300:]
     return "no result"
 
 
@@ -127,15 +128,17 @@ def main() -> int:
     progress.say("starting the emulator and Airflow")
     try:
         with stack.running():
-            progress.say(f"emulator: {stack.emulator['http']}  Airflow: {stack.url}")
-            run_id = stack.trigger(DAG_ID)
+            progress.say(f"emulator: {stack.emulator.url}  Airflow: {stack.airflow.url}")
+            run_id = stack.airflow.trigger(DAG_ID)
             wait_until(lambda: progress.show(run_id), within=WITHIN, what=f"The end of {DAG_ID}", every=0.5)
             table, well = summarise(stack, run_id)
             console.print(table)
             if options.keep:
                 progress.say("every job succeeded" if well else "[red]not every job succeeded[/]")
-                console.print(f"Airflow:  {stack.url}  (user admin, password {stack.password})")
-                console.print(f"Jobs:     {stack.emulator['http']}")
+                console.print(
+                    f"Airflow:  {stack.airflow.url}  (user admin, password {stack.airflow.password})"
+                )
+                console.print(f"Jobs:     {stack.emulator.url}")
                 console.print("Ctrl-C ends both.")
                 while True:
                     time.sleep(3600)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from stack import Stack, wait_until
+from processes import wait_until
+from stack import Stack
 
 
 def finished(stack: Stack, dag_id: str) -> str:
     """Run a DAG to its end and return the run's id."""
-    run_id = stack.trigger(dag_id)
+    run_id = stack.airflow.trigger(dag_id)
     wait_until(
-        lambda: stack.run_state(dag_id, run_id) in {"success", "failed"},
+        lambda: stack.airflow.run_state(dag_id, run_id) in {"success", "failed"},
         within=120,
         what=f"The end of {dag_id}",
     )
@@ -20,12 +21,12 @@ def finished(stack: Stack, dag_id: str) -> str:
 
 def log_of(stack: Stack, dag_id: str, run_id: str, task_id: str) -> str:
     """Return the log of the task's last try."""
-    task = stack.tasks(dag_id, run_id)[task_id]
-    return stack.task_log(dag_id, run_id, task_id, task["try_number"])
+    task = stack.airflow.tasks(dag_id, run_id)[task_id]
+    return stack.airflow.task_log(dag_id, run_id, task_id, task["try_number"])
 
 
 def errors_of(stack: Stack, dag_id: str, run_id: str, task_id: str) -> str:
     """Return a task's log with the exceptions in it, which Airflow keeps apart from the lines."""
-    task: dict[str, Any] = stack.tasks(dag_id, run_id)[task_id]
+    task: dict[str, Any] = stack.airflow.tasks(dag_id, run_id)[task_id]
     path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{task['try_number']}"
-    return str(stack.api("GET", path)["content"])
+    return str(stack.airflow.api("GET", path)["content"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-from stack import MARK, wait_until
+from processes import MARK, wait_until
 
 DEMO = Path(__file__).parents[2] / "scripts" / "demo.py"
 

@@ -12,10 +12,10 @@ def test_example_dag(stack: Stack) -> None:
     """The example runs its pipeline for real, deferred, and a downstream task reads what it measured."""
     run_id = finished(stack, "kubeflow_pipelines")
 
-    job = stack.xcom("kubeflow_pipelines", run_id, "run")
-    result = stack.xcom("kubeflow_pipelines", run_id, "report")
-    assert stack.run_state("kubeflow_pipelines", run_id) == "success"
-    assert (job["status"], stack.job(job["name"])["state"]) == ("succeeded", "SUCCEEDED")
+    job = stack.airflow.xcom("kubeflow_pipelines", run_id, "run")
+    result = stack.airflow.xcom("kubeflow_pipelines", run_id, "report")
+    assert stack.airflow.run_state("kubeflow_pipelines", run_id) == "success"
+    assert (job["status"], stack.emulator.job(job["name"])["state"]) == ("succeeded", "SUCCEEDED")
     assert result["accuracy"] > 0.8
     assert f"Job {job['name']} is SUCCEEDED" in log_of(stack, "kubeflow_pipelines", run_id, "run")
 

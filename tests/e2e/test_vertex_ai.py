@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from e2e.runs import errors_of, finished, log_of
-from stack import Stack, wait_until
+from processes import wait_until
+from stack import Stack
 
 
 @pytest.mark.parametrize(
@@ -22,11 +23,11 @@ def test_example_dag(stack: Stack, dag_id: str) -> None:
     """An example DAG runs its job for real, deferred, and a downstream task reads what the job made."""
     run_id = finished(stack, dag_id)
 
-    job = stack.xcom(dag_id, run_id, "run")
-    result = stack.xcom(dag_id, run_id, "report")
-    assert stack.run_state(dag_id, run_id) == "success"
+    job = stack.airflow.xcom(dag_id, run_id, "run")
+    result = stack.airflow.xcom(dag_id, run_id, "report")
+    assert stack.airflow.run_state(dag_id, run_id) == "success"
     assert job["status"] == "succeeded"
-    assert stack.job(job["name"])["state"] == job["state"]
+    assert stack.emulator.job(job["name"])["state"] == job["state"]
     assert result["accuracy"] > 0.8
     log = log_of(stack, dag_id, run_id, "run")
     assert f"Job {job['name']} is {job['state']}" in log, log
@@ -43,7 +44,7 @@ def test_custom_job_failure(stack: Stack, failures: str, task_id: str) -> None:
     """A failed custom job's exit code and last output lines are in the task's error."""
     log = errors_of(stack, "failures", failures, task_id)
 
-    assert stack.tasks("failures", failures)[task_id]["state"] == "failed"
+    assert stack.airflow.tasks("failures", failures)[task_id]["state"] == "failed"
     assert "JobFailed" in log
     assert "exited with a non-zero status of 3" in log
     assert "disk quota exceeded" in log
@@ -69,12 +70,14 @@ def test_notebook_failure(stack: Stack, failures: str) -> None:
 def test_kill_cancels_the_job(stack: Stack, mode: str) -> None:
     """A task marked as failed cancels its job and says so, and its link was there while it ran."""
     dag_id, waiting = f"endless_{mode}", "deferred" if mode == "deferrable" else "running"
-    run_id = stack.trigger(dag_id)
-    wait_until(lambda: stack.tasks(dag_id, run_id)["run"]["state"] == waiting, within=60, what="The wait")
+    run_id = stack.airflow.trigger(dag_id)
+    wait_until(
+        lambda: stack.airflow.tasks(dag_id, run_id)["run"]["state"] == waiting, within=60, what="The wait"
+    )
     path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/run"
 
     def link() -> str | None:
-        return stack.xcom(dag_id, run_id, "run", key="_link_CustomJobLink")
+        return stack.airflow.xcom(dag_id, run_id, "run", key="_link_CustomJobLink")
 
     name = wait_until(lambda: job_behind(stack, link()), within=30, what="The link")
     # Whoever waits has looked at the job: in the second between deferral and trigger nobody hears a kill.
@@ -84,21 +87,24 @@ def test_kill_cancels_the_job(stack: Stack, mode: str) -> None:
         what="The job's start in the task's log",
     )
 
-    stack.api("PATCH", path, json={"new_state": "failed"})
+    stack.airflow.api("PATCH", path, json={"new_state": "failed"})
 
     wait_until(
-        lambda: stack.job(name)["state"] == "JOB_STATE_CANCELLED", within=60, what="The job's cancellation"
+        lambda: stack.emulator.job(name)["state"] == "JOB_STATE_CANCELLED",
+        within=60,
+        what="The job's cancellation",
     )
     wait_until(
         lambda: f"sked the service to cancel job {name}" in log_of(stack, dag_id, run_id, "run"),
         within=30,
         what="The word of it in the task's log",
     )
-    assert stack.tasks(dag_id, run_id)["run"]["state"] == "failed"
+    assert stack.airflow.tasks(dag_id, run_id)["run"]["state"] == "failed"
 
 
 def job_behind(stack: Stack, page: str | None) -> str | None:
     """Return the job whose page a link leads to."""
     return next(
-        (job["name"] for job in stack.jobs() if page and job["name"].rpartition("/")[-1] in page), None
+        (job["name"] for job in stack.emulator.jobs() if page and job["name"].rpartition("/")[-1] in page),
+        None,
     )

@@ -53,7 +53,13 @@ def test_faults_and_requests(emulator: Emulator, jobs: JobServiceClient) -> None
         jobs.list_custom_jobs(parent=PARENT)
 
     (left,) = requests.get(faults, timeout=5).json()
-    assert left == {**fault, "times": 1, "latency": 0.0, "after_commit": False}
+    assert left == fault | {
+        "times": 1,
+        "latency": 0.0,
+        "after_commit": False,
+        "containing": "",
+        "share": 1.0,
+    }
     assert requests.delete(faults, timeout=5).json() == []
 
     counts = requests.get(f"{emulator.http_url}/_emulator/requests", timeout=5).json()

@@ -67,6 +67,39 @@ def test_latency_delays_a_good_answer(emulator: Emulator, jobs: JobServiceClient
         jobs.list_custom_jobs(parent=PARENT, timeout=0.1)
 
 
+def test_an_answer_is_held_back_and_lost(emulator: Emulator, jobs: JobServiceClient) -> None:
+    """A create can take effect long before its client learns that the connection is gone."""
+    emulator.faults.add(method="CreateCustomJob", after_commit=True, latency=30)
+
+    with pytest.raises(exceptions.DeadlineExceeded):
+        jobs.create_custom_job(parent=PARENT, custom_job=custom_job(), timeout=0.5)
+
+    assert len(list(jobs.list_custom_jobs(parent=PARENT))) == 1
+
+
+def test_a_fault_for_one_job(emulator: Emulator, jobs: JobServiceClient) -> None:
+    """A fault can be meant for the requests that contain a text, and lets the others pass."""
+    names = [jobs.create_custom_job(parent=PARENT, custom_job=custom_job()).name for _ in range(2)]
+    emulator.faults.add(method="GetCustomJob", code="UNAVAILABLE", containing=names[1])
+
+    assert jobs.get_custom_job(name=names[0]).name == names[0]
+    with pytest.raises(exceptions.ServiceUnavailable):
+        jobs.get_custom_job(name=names[1])
+
+
+def test_a_fault_for_some_requests(emulator: Emulator, jobs: JobServiceClient) -> None:
+    """A fault can be meant for a share of the requests, chosen by chance."""
+    emulator.faults.add(method="ListCustomJobs", code="UNAVAILABLE", share=0.5, times=1000)
+    hit = 0
+    for _ in range(60):
+        try:
+            jobs.list_custom_jobs(parent=PARENT)
+        except exceptions.ServiceUnavailable:
+            hit += 1
+
+    assert 10 < hit < 50
+
+
 @pytest.mark.parametrize(
     "fault",
     [
@@ -74,6 +107,8 @@ def test_latency_delays_a_good_answer(emulator: Emulator, jobs: JobServiceClient
         {"code": "BROKEN"},
         {"code": "UNAVAILABLE", "times": 0},
         {"latency": -1},
+        {"code": "UNAVAILABLE", "share": 0},
+        {"code": "UNAVAILABLE", "share": 1.5},
     ],
 )
 def test_senseless_fault(emulator: Emulator, fault: dict[str, Any]) -> None:

@@ -81,6 +81,7 @@ class Console:
             "name": record.name,
             "service": record.kind,
             "display_name": record.display_name,
+            "labels": dict(record.labels),
             "state": record.state,
             "created": rfc3339(record.create_time),
             "started": rfc3339(record.start_time),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import grpc
@@ -18,8 +20,10 @@ def matches(wanted: str, method: str) -> bool:
 class Fault:
     """Bad luck for the next `times` requests whose full method name ends in `method` (`*`: any).
 
+    With `containing` only those that hold this text are hit, with `share` only so many of them, by chance.
     `code` is the answer instead of the service's own. With `after_commit` the request is carried out, and the
-    client still sees only a lost connection. `latency` alone delays an otherwise good answer.
+    client still sees only a lost connection. `latency`, in seconds, comes before the request is carried out, or
+    with `after_commit` between that and the loss; alone it delays an otherwise good answer.
     """
 
     method: str
@@ -28,6 +32,8 @@ class Fault:
     latency: float = 0.0
     after_commit: bool = False
     times: int = 1
+    containing: str = ""
+    share: float = 1.0
 
     def __post_init__(self) -> None:
         if self.times < 1:
@@ -35,6 +41,9 @@ class Fault:
             raise ValueError(msg)
         if self.latency < 0:
             msg = f"latency must not be negative, got {self.latency}"
+            raise ValueError(msg)
+        if not 0 < self.share <= 1:
+            msg = f"share must be greater than 0 and at most 1, got {self.share}"
             raise ValueError(msg)
         if self.code is None and not self.latency and not self.after_commit:
             msg = "a fault needs a code, a latency or after_commit"
@@ -58,6 +67,8 @@ class Faults:
         latency: float = 0.0,
         after_commit: bool = False,
         times: int = 1,
+        containing: str = "",
+        share: float = 1.0,
     ) -> Fault:
         """Queue a fault; `code` may be the name of a gRPC status code."""
         if isinstance(code, str):
@@ -67,17 +78,32 @@ class Faults:
                 msg = f"code must be the name of a gRPC status code, got {code!r}"
                 raise ValueError(msg) from error
         fault = Fault(
-            method=method, code=code, message=message, latency=latency, after_commit=after_commit, times=times
+            method=method,
+            code=code,
+            message=message,
+            latency=latency,
+            after_commit=after_commit,
+            times=times,
+            containing=containing,
+            share=share,
         )
         with self._lock:
             self._queue.append(fault)
         return fault
 
-    def take(self, method: str) -> Fault | None:
-        """Use up one turn of the oldest fault that hits the method."""
+    def take(self, method: str, text: Callable[[], str]) -> Fault | None:
+        """Use up one turn of the oldest fault that hits a request.
+
+        :param method: the request's full method name.
+        :param text: gives the request as text, for the faults that ask what it contains.
+        """
         with self._lock:
             for position, fault in enumerate(self._queue):
-                if matches(fault.method, method):
+                if (
+                    matches(fault.method, method)
+                    and (not fault.containing or fault.containing in text())
+                    and (fault.share == 1 or random.random() < fault.share)
+                ):
                     left = [replace(fault, times=fault.times - 1)] if fault.times > 1 else []
                     self._queue[position : position + 1] = left
                     return fault

@@ -51,6 +51,10 @@ class Ask:
     headers: Mapping[str, str]
     body: bytes
 
+    def text(self) -> str:
+        """Return what the request says, to be searched."""
+        return f"{dict(self.path)} {dict(self.query)} {self.body.decode(errors='replace')}"
+
     def json(self) -> Any:
         """Return the body.
 
@@ -116,10 +120,10 @@ class HttpGateway:
 
     def _answer(self, name: str, handle: Handle, ask: Ask) -> Response:
         self.requests.record(name)
-        fault = self.faults.take(name)
-        if fault is not None:
+        fault = self.faults.take(name, ask.text)
+        if fault is not None and not fault.after_commit:
             self.faults.delay(fault)
-            if fault.code is not None and not fault.after_commit:
+            if fault.code is not None:
                 words = fault.message or f"{fault.code.name} asked for by the control plane"
                 return self._refuse(ServiceError(fault.code, words))
         try:
@@ -128,6 +132,7 @@ class HttpGateway:
         except ServiceError as error:
             answer = self._refuse(error)
         if fault is not None and fault.after_commit:
+            self.faults.delay(fault)
             return LostConnection()
         return answer if isinstance(answer, Response) else JSONResponse(answer)
 

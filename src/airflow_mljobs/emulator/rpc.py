@@ -64,10 +64,10 @@ class Gateway:
     def _behaviour(self, name: str, method: Method) -> Callable[[Any, grpc.ServicerContext], Any]:
         def behave(request: Message, context: grpc.ServicerContext) -> Message:
             self.requests.record(name)
-            fault = self.faults.take(name)
-            if fault is not None:
+            fault = self.faults.take(name, lambda: str(request))
+            if fault is not None and not fault.after_commit:
                 self.faults.delay(fault)
-                if fault.code is not None and not fault.after_commit:
+                if fault.code is not None:
                     context.abort(
                         fault.code, fault.message or f"{fault.code.name} asked for by the control plane"
                     )
@@ -79,6 +79,7 @@ class Gateway:
             except ServiceError as error:
                 failure = error
             if fault is not None and fault.after_commit:
+                self.faults.delay(fault)
                 context.abort(fault.code or grpc.StatusCode.UNAVAILABLE, fault.message or _LOST_CONNECTION)
             if failure is not None:
                 context.abort(failure.code, failure.message)
