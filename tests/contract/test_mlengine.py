@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import requests
 from google.api_core import exceptions as api
+from googleapiclient.discovery_cache import get_static_doc
 
 from airflow_mljobs.emulator.server import Emulator
 from airflow_mljobs.exceptions import InvalidJobSpec, JobConflict, JobNotFound
 from airflow_mljobs.hooks import mlengine_service
 from airflow_mljobs.hooks.mlengine import MLEngineJobHook
 from airflow_mljobs.jobs import FailureKind
+from airflow_mljobs.jobs.identity import TASK_LABEL, TaskIdentity
 from airflow_mljobs.operators.mlengine import RunMLEngineJobOperator, UpdateMLEngineJobOperator
 from contract.drive import Task, submit
 from contract.services.mlengine import ML_ENGINE_JOB, TRAINING
 
-# Neither ends nor moves on by itself while a test lasts: each change of state is a change of the etag.
+# Neither ends nor moves on by itself while a test lasts, so that two looks at it see the same.
 HANG = {"emulator-outcome": "hang", "emulator-seconds": "6000"}
+SCHEMAS = json.loads(get_static_doc("ml", "v1"))["schemas"]
 
 
 @pytest.fixture
@@ -67,6 +72,108 @@ def test_a_stale_etag_is_a_conflict(hook: MLEngineJobHook, name: str) -> None:
         hook.patch(job_id=name, job={"labels": {"a": "2"}}, etag=etag)
 
     assert hook.get(job_id=name)["labels"] == {"a": "1"}
+
+
+def test_an_etag_in_the_job_counts(hook: MLEngineJobHook, name: str) -> None:
+    """A job that was read, changed and sent back whole does not undo what somebody else did meanwhile."""
+    read = hook.get(job_id=name)
+    hook.patch(job_id=name, job={"labels": {"a": "1"}})
+
+    with pytest.raises(JobConflict):
+        hook.patch(job_id=name, job=read | {"labels": {"a": "2"}})
+
+    assert hook.get(job_id=name)["labels"] == {"a": "1"}
+
+
+def test_a_stale_access_policy_is_a_conflict(hook: MLEngineJobHook, name: str) -> None:
+    """Whoever replaces an access policy second, with the etag of before, is told so in the same way."""
+    policy = hook.set_iam_policy(job_id=name, policy={"bindings": []})
+    hook.set_iam_policy(job_id=name, policy=policy)
+
+    with pytest.raises(JobConflict, match=f"The access policy of job {name} was changed"):
+        hook.set_iam_policy(job_id=name, policy=policy)
+
+
+def sample(field: dict[str, Any]) -> Any:
+    """Return a value for a field that the service's own schema declares."""
+    if "$ref" in field:
+        return filled(field["$ref"])
+    match field:
+        case {"type": "array", "items": items}:
+            return [sample(items)]
+        case {"enum": words}:
+            return words[-1]
+        case {"format": "int64"}:
+            return "1"
+        case {"format": "google-duration"}:
+            return "60s"
+        case {"type": kind}:
+            return {"string": "gs://bucket/x", "boolean": True, "integer": 1, "number": 0.5}[kind]
+    raise AssertionError(field)
+
+
+def filled(message: str) -> dict[str, Any]:
+    """Return a message with all of its fields."""
+    return {name: sample(field) for name, field in SCHEMAS[message]["properties"].items()}
+
+
+WITH_IMAGE = ("packageUris", "pythonModule", "args", "runtimeVersion")
+MODELS = {
+    "modelName": "projects/p/models/m",
+    "versionName": "projects/p/models/m/versions/v",
+    "uri": "gs://bucket/model",
+}
+
+
+@pytest.mark.parametrize("image", [True, False])
+def test_all_fields_of_a_training_pass_through(hook: MLEngineJobHook, task: Task, image: bool) -> None:
+    """Whatever the service declares of a training reaches it as it was given."""
+    spec = filled("GoogleCloudMlV1__TrainingInput")
+    if image:
+        spec = {name: value for name, value in spec.items() if name not in WITH_IMAGE}
+    else:
+        for name in ("imageUri", "containerCommand", "containerArgs"):
+            del spec["masterConfig"][name]
+
+    job_id = f"whole_{task.run_id[-12:]}"
+    hook.create(job={"jobId": job_id, "trainingInput": spec, "labels": HANG})
+
+    assert hook.get(job_id=job_id)["trainingInput"] == spec
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_all_fields_of_a_prediction_pass_through(hook: MLEngineJobHook, task: Task, model: str) -> None:
+    """Whatever the service declares of a batch prediction reaches it as it was given."""
+    whole = filled("GoogleCloudMlV1__PredictionInput")
+    spec = {name: value for name, value in whole.items() if name not in MODELS} | {model: MODELS[model]}
+
+    job_id = f"whole_{task.run_id[-12:]}"
+    hook.create(job={"jobId": job_id, "predictionInput": spec, "labels": HANG})
+
+    assert hook.get(job_id=job_id)["predictionInput"] == spec
+
+
+def test_a_job_is_found_without_its_labels(hook: MLEngineJobHook, task: Task, emulator: Emulator) -> None:
+    """A retry attaches to its job, although somebody replaced the labels that tell whose it is."""
+    first = submit(ML_ENGINE_JOB.run, task, labels=HANG)["name"]
+    hook.patch(job_id=first, job={"labels": {}})
+
+    assert submit(ML_ENGINE_JOB.run, task)["name"] == first
+
+    hook.cancel(job_id=first)
+    second = submit(ML_ENGINE_JOB.run, task, labels=HANG, poll_interval=0.05)["name"]
+    hook.patch(job_id=second, job={"labels": {}})
+
+    assert submit(ML_ENGINE_JOB.run, task)["name"] == second != first
+    assert emulator.requests.count("CreateJob") == 2
+
+
+def test_a_copy_labelled_by_hand_is_left_alone(emulator: Emulator, task: Task) -> None:
+    """A job that carries the task's label only is nobody's attempt."""
+    identity = TaskIdentity(dag_id=task.dag_id, run_id=task.run_id, task_id=task.task_id, epoch=2)
+    copy = submit(ML_ENGINE_JOB.run, Task(), durable=False, labels=HANG | {TASK_LABEL: identity.key})["name"]
+
+    assert submit(ML_ENGINE_JOB.run, task, labels=HANG)["name"] != copy
 
 
 def test_an_update_keeps_what_finds_the_job(name: str, task: Task, emulator: Emulator) -> None:

@@ -11,7 +11,7 @@ from google.api_core import exceptions
 from airflow_mljobs.emulator.server import Emulator
 from airflow_mljobs.exceptions import InvalidJobSpec, JobFailed
 from airflow_mljobs.hooks.vertex_ai.notebook_execution_job import NotebookExecutionJobHook
-from airflow_mljobs.jobs import JobStatus, TaskIdentity
+from airflow_mljobs.jobs import Job, JobStatus, TaskIdentity
 from airflow_mljobs.operators.vertex_ai.notebook_execution_job import (
     GetNotebookExecutionJobOperator,
     ListNotebookExecutionJobOperator,
@@ -51,6 +51,25 @@ def test_a_creation_that_fails_later_tells_why(mode: str, task: Task, emulator: 
     """A job that was accepted and never came into being fails the task, with the reason of its operation."""
     with pytest.raises(JobFailed, match=r"could not be created: The runtime template is not usable\."):
         run_task(run, task, mode=mode, labels={"emulator-creation": "failed"}, poll_interval=0.05)
+
+
+def test_an_old_refusal_says_nothing_of_a_new_job(
+    hook: NotebookExecutionJobHook, task: Task, emulator: Emulator
+) -> None:
+    """A job whose id was refused before is not failed by that, be it out of sight for a moment or deleted."""
+    name = submit(run, task, labels={"emulator-creation": "failed"})["name"]
+    while not isinstance(hook.look(name), Job):
+        pass
+    assert submit(run, task, labels=HANG)["name"] == name
+    emulator.faults.add(method=NOTEBOOK_EXECUTION_JOB.methods["get"], code="NOT_FOUND")
+
+    with pytest.raises(exceptions.NotFound):
+        hook.get_job(name)
+    assert hook.get_job(name).status is JobStatus.ACTIVE
+
+    hook.cancel_job(name)
+    with pytest.raises(exceptions.NotFound):
+        hook.get_job(name)
 
 
 def test_a_finished_job_is_not_deleted_by_a_kill(

@@ -279,6 +279,8 @@ def test_access_policy(jobs: Any) -> None:
     assert jobs.setIamPolicy(resource=name, body=again).execute()["bindings"] == []
     assert refusal(jobs.setIamPolicy(resource=name, body=again))["status"] == "ABORTED"
     assert refusal(jobs.setIamPolicy(resource=name, body={}))["status"] == "INVALID_ARGUMENT"
+    jobs.setIamPolicy(resource=name, body={"policy": {"bindings": bindings}}).execute()
+    assert "bindings" not in jobs.setIamPolicy(resource=name, body={"policy": {}}).execute()
     version = jobs.getIamPolicy(resource=name, options_requestedPolicyVersion=2)
     assert refusal(version)["status"] == "INVALID_ARGUMENT"
 

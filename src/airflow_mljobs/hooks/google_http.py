@@ -31,7 +31,7 @@ class Transport:
     Each thread has a session of its own; each request has a deadline and is sent once.
 
     :param credentials: whom the requests come from; anonymous ones are sent without any.
-    :param timeout: seconds that a request may take.
+    :param timeout: seconds for which the other side may be silent.
     """
 
     def __init__(self, *, credentials: Credentials, timeout: float) -> None:
@@ -86,7 +86,7 @@ def as_api_error(error: HttpError) -> api.GoogleAPICallError:
         kind = api.exception_class_for_grpc_status(grpc.StatusCode[status])  # type: ignore[no-untyped-call]
     elif error.status_code == 409:
         kind = api.AlreadyExists
-    elif error.status_code >= 500:
+    elif error.status_code >= 500 or error.status_code == requests.codes.request_timeout:
         # Whoever stood between, a proxy say, and gave no status of the service's.
         kind = api.ServiceUnavailable
     else:

@@ -39,7 +39,7 @@ def build_mlengine_job(job: Mapping[str, Any]) -> dict[str, Any]:
     made: dict[str, Any] = copy.deepcopy(dict(job))
     for path, name in _snake_names(made, "job"):
         raise InvalidJobSpec(field=path, value=name, rule="names its fields in camelCase, as the API does")
-    given = [name for name in INPUTS if made.get(name)]
+    given = [name for name in INPUTS if made.get(name) is not None]
     _require(len(given) == 1, "job", given, "has exactly one of trainingInput and predictionInput")
     kind = given[0]
     spec = made[kind]
@@ -55,14 +55,16 @@ def build_mlengine_job(job: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
-def check_job_id(job_id: object) -> None:
+def check_job_id(job_id: object, *, field: str = "job.jobId") -> None:
     """Hold a job's id to the service's rule.
 
+    :param job_id: the id.
+    :param field: what the user calls it.
     :raises InvalidJobSpec: when it breaks it.
     """
     _require(
         isinstance(job_id, str) and JOB_ID.fullmatch(job_id),
-        "job.jobId",
+        field,
         job_id,
         "begins with a letter and has at most 128 letters, digits and underscores",
     )
@@ -89,22 +91,24 @@ def _check_training(spec: Mapping[str, Any], at: str) -> None:
         spec.get("runtimeVersion"),
         "goes without masterConfig.imageUri",
     )
-    args = spec.get("args")
-    _require(
-        args is None or (isinstance(args, list | tuple) and all(isinstance(word, str) for word in args)),
-        f"{at}.args",
-        args,
-        "is a list of texts",
-    )
-    _require(
-        not (args and (master.get("containerArgs") or master.get("containerCommand"))),
-        f"{at}.args",
-        args,
-        "goes without containerArgs and containerCommand of masterConfig",
-    )
+    if spec.get("args") is not None:
+        _check_args(spec["args"], master, f"{at}.args")
     folder = spec.get("jobDir")
     _require(folder is None or _is_address(folder), f"{at}.jobDir", folder, "is a gs:// address")
     _check_cluster(spec, at, custom=tier == "CUSTOM")
+
+
+def _check_args(args: Any, master: Mapping[str, Any], at: str) -> None:
+    # Types and counts, but not the words themselves: one may be a password.
+    _require(isinstance(args, list | tuple), at, type(args).__name__, "is a list of texts")
+    for number, word in enumerate(args):
+        _require(isinstance(word, str), f"{at}[{number}]", type(word).__name__, "is a text")
+    _require(
+        not (args and (master.get("containerArgs") or master.get("containerCommand"))),
+        at,
+        f"{len(args)} words",
+        "goes without containerArgs and containerCommand of masterConfig",
+    )
 
 
 def _check_cluster(spec: Mapping[str, Any], at: str, *, custom: bool) -> None:
@@ -116,7 +120,7 @@ def _check_cluster(spec: Mapping[str, Any], at: str, *, custom: bool) -> None:
     )
     for replica in REPLICAS:
         count = spec.get(f"{replica}Count")
-        if count in {None, 0, "0"}:
+        if count in (None, 0, "0"):
             continue
         _require(str(count).isdecimal(), f"{at}.{replica}Count", count, "is a whole number")
         _require(custom, f"{at}.{replica}Count", count, "goes with scaleTier CUSTOM only")

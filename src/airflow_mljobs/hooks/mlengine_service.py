@@ -14,9 +14,9 @@ from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
 
 from airflow_mljobs.exceptions import InvalidJobSpec, JobConflict
-from airflow_mljobs.hooks.google import REQUEST_TIMEOUT, GoogleJobHook, check_labels
+from airflow_mljobs.hooks.google import REQUEST_TIMEOUT, GoogleJobHook, check_labels, check_type
 from airflow_mljobs.hooks.google_http import Transport, as_api_error
-from airflow_mljobs.hooks.mlengine_builder import build_mlengine_job
+from airflow_mljobs.hooks.mlengine_builder import build_mlengine_job, check_job_id
 
 PAGE_SIZE = 100
 """The most jobs that the service gives at once."""
@@ -26,8 +26,8 @@ class MLEngineServiceHook(GoogleJobHook):
     """The eight methods of the service, with its own JSON in and out.
 
     Every method takes ``project_id`` (left out: the connection's); a ``job_id`` may also be the full
-    resource name. Each sends one request, for at most 60 seconds, and raises the errors of
-    ``google.api_core.exceptions`` with the service's own words.
+    resource name. Each sends one request, whose answer may be silent for at most 60 seconds, and raises the
+    errors of ``google.api_core.exceptions`` with the service's own words.
 
     The connection's ``api_endpoint`` may be ``host:port`` or an address with ``http://`` or ``https://``,
     such as ``https://europe-west1-ml.googleapis.com``.
@@ -65,10 +65,24 @@ class MLEngineServiceHook(GoogleJobHook):
         given = {name: value for name, value in params.items() if value is not None}
         request = getattr(self.get_client().projects().jobs(), method)(**given)
         try:
-            answer: dict[str, Any] = request.execute(num_retries=0)
+            answer = request.execute(num_retries=0)
         except HttpError as error:
             raise as_api_error(error) from error
+        if not isinstance(answer, dict):
+            # The client hands on as it is what it cannot read: a proxy's login page, say, which is no
+            # answer of the service, and proves nothing of what became of the request.
+            raise api.ServiceUnavailable("the answer is no JSON object, and so not the service's")
         return answer
+
+    def _change(self, method: str, *, of: str, guarded: bool, **params: Any) -> dict[str, Any]:
+        try:
+            return self._call(method, **params)
+        except (api.Conflict, api.PreconditionFailed, api.FailedPrecondition) as error:
+            if not guarded:
+                raise
+            raise JobConflict(
+                f"{of} was changed since its etag was read; read it again. The service says: {error.message}"
+            ) from error
 
     def create(self, *, job: Mapping[str, Any], project_id: str | None = None) -> dict[str, Any]:
         """Create a training or batch prediction job; it starts at once.
@@ -140,26 +154,24 @@ class MLEngineServiceHook(GoogleJobHook):
 
         :param job: the new values, such as ``{"labels": {"owner": "me"}}``.
         :param update_mask: the fields to change, with commas between them.
-        :param etag: the job's etag as it was read; the change is made only if it still holds.
+        :param etag: the job's etag as it was read; the change is made only if it still holds. Default: the
+            one in ``job``, if there is one.
         :raises JobConflict: when somebody changed the job since its etag was read.
         """
         fields = [field.strip() for field in update_mask.split(",") if field.strip()]
         if not fields:
             raise InvalidJobSpec(field="update_mask", value=update_mask, rule="names the fields to change")
-        check_labels(job.get("labels") or {})
+        labels = job.get("labels") or {}
+        check_type("job.labels", labels, Mapping)
+        check_labels(labels)
+        etag = etag or job.get("etag")
         body = dict(job) | ({"etag": etag} if etag else {})
         if etag and "etag" not in fields:
             fields.append("etag")
         name = self._name(project_id, job_id)
-        try:
-            return self._call("patch", name=name, body=body, updateMask=",".join(fields))
-        except (api.Conflict, api.PreconditionFailed, api.FailedPrecondition) as error:
-            if "etag" not in fields:
-                raise
-            raise JobConflict(
-                f"Job {name} was changed since its etag was read; read it again. The service says: "
-                f"{error.message}"
-            ) from error
+        guarded = "etag" in fields
+        mask = ",".join(fields)
+        return self._change("patch", of=f"Job {name}", guarded=guarded, name=name, body=body, updateMask=mask)
 
     def get_iam_policy(
         self, *, job_id: str, requested_policy_version: int | None = None, project_id: str | None = None
@@ -186,9 +198,14 @@ class MLEngineServiceHook(GoogleJobHook):
 
         :param policy: ``bindings``, and the ``etag`` as it was read.
         :param update_mask: the fields to change; default ``bindings, etag``.
+        :raises JobConflict: when somebody changed the policy since its etag was read.
         """
         body = {"policy": dict(policy)} | ({"updateMask": update_mask} if update_mask else {})
-        return self._call("setIamPolicy", resource=self._name(project_id, job_id), body=body)
+        name = self._name(project_id, job_id)
+        whose = f"The access policy of job {name}"
+        return self._change(
+            "setIamPolicy", of=whose, guarded=bool(policy.get("etag")), resource=name, body=body
+        )
 
     def test_iam_permissions(
         self, *, job_id: str, permissions: Sequence[str], project_id: str | None = None
@@ -206,7 +223,8 @@ class MLEngineServiceHook(GoogleJobHook):
 
     def _name(self, project_id: str | None, job_id: str) -> str:
         name = job_id if "/" in job_id else self.full_name(self.resolve_project(project_id), job_id)
-        self.parse_name(name)
+        # The client leaves ?, # and : in a name as they are, which makes the request another one.
+        check_job_id(self.parse_name(name)[1], field="job_id")
         return name
 
     @classmethod

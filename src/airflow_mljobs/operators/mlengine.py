@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from airflow_mljobs.jobs import Job, Submit, TaskIdentity
 
+ID_LENGTH = 128
+"""The most characters that the service takes in a job's id."""
+
 OWN_LABELS = "airflow-"
 """How the labels begin by which a task finds its jobs."""
 
@@ -71,9 +74,12 @@ class RunMLEngineJobOperator(GoogleJobOperator, RunJobOperator):
         if identity is None:
             return self.job_id or f"airflow_{uuid.uuid4().hex}"
         if not self.job_id:
-            # The made id has no underscores, so that two of them stay two.
-            return identity.job_id(attempt=attempt.number).replace("-", "_")
-        return self.job_id if attempt.first else f"{self.job_id[:100]}_{identity.epoch}_{attempt.number}"
+            made: str = self.hook.job_id_of(identity, attempt=attempt.number)
+            return made
+        if attempt.first:
+            return self.job_id
+        mark = f"_{identity.epoch}_{attempt.number}"
+        return self.job_id[: ID_LENGTH - len(mark)] + mark
 
 
 class _OneMLEngineJobOperator(GoogleJobOperator, OneJobOperator):

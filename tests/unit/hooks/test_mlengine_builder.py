@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from unit_samples import refused
 
+from airflow_mljobs.exceptions import InvalidJobSpec
 from airflow_mljobs.hooks.mlengine_builder import build_mlengine_job
 
 TRAINING: dict[str, Any] = {
@@ -101,12 +102,15 @@ def test_a_good_job_is_taken_whole(job: dict[str, Any]) -> None:
             "2.11",
             "without masterConfig.imageUri",
         ),
-        (training(args="--x"), "job.trainingInput.args", "--x", "is a list of texts"),
-        (training(args=["--n", 3]), "job.trainingInput.args", ["--n", 3], "is a list of texts"),
+        (training() | {"predictionInput": {}}, "job", ["trainingInput", "predictionInput"], "exactly one of"),
+        (training(**CUSTOM, workerCount=[1]), "job.trainingInput.workerCount", [1], "whole number"),
+        (training(args="--x"), "job.trainingInput.args", "str", "is a list of texts"),
+        (training(args=""), "job.trainingInput.args", "str", "is a list of texts"),
+        (training(args=["--n", 3]), "job.trainingInput.args[1]", "int", "is a text"),
         (
             training(args=["--x"], masterConfig=IMAGE | {"containerArgs": ["--y"]}),
             "job.trainingInput.args",
-            ["--x"],
+            "1 words",
             "without containerArgs",
         ),
         (training(jobDir="/tmp/x"), "job.trainingInput.jobDir", "/tmp/x", "is a gs:// address"),
@@ -135,3 +139,18 @@ def test_bad_input_is_refused(job: Any, field: str, value: object, rule: str) ->
     """A refusal names the field, its value and the rule."""
     with refused(field, value, rule):
         build_mlengine_job(job)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"args": "--password=s3cret"},
+        {"args": ["--password=s3cret", 3]},
+        {"args": ["--password=s3cret"], "masterConfig": IMAGE | {"containerArgs": ["s3cret"]}},
+    ],
+)
+def test_a_refusal_does_not_tell_the_arguments(fields: dict[str, Any]) -> None:
+    """Whatever is wrong with the arguments, one of them may be a secret."""
+    with pytest.raises(InvalidJobSpec) as caught:
+        build_mlengine_job(training(**fields))
+    assert "s3cret" not in str(caught.value)

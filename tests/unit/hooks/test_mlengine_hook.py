@@ -11,8 +11,10 @@ import requests
 from google.api_core import exceptions as api
 from googleapiclient.discovery_cache import get_static_doc
 from googleapiclient.errors import HttpError
+from kfp_witness import Answer, Witness
 from unit_samples import refused
 
+from airflow_mljobs.exceptions import InvalidJobSpec
 from airflow_mljobs.hooks.google_http import as_api_error
 from airflow_mljobs.hooks.mlengine import MLEngineJobHook
 from airflow_mljobs.hooks.mlengine_builder import JOB_ID
@@ -137,6 +139,7 @@ def test_an_error_is_told_as_by_the_other_clients(
         (404, b"[]", FailureKind.MISSING),
         (400, {"error": "invalid_grant"}, FailureKind.INVALID),
         (429, b"\xff", FailureKind.QUOTA),
+        (408, b"<html>Request Timeout</html>", FailureKind.UNAVAILABLE),
     ],
 )
 def test_an_error_of_another_form_is_judged_by_its_status(status: int, body: Any, kind: FailureKind) -> None:
@@ -150,6 +153,35 @@ def test_nobody_there_is_silence() -> None:
     with pytest.raises(requests.ConnectionError) as raised:
         MLEngineJobHook().get_job(NAME)
     assert MLEngineJobHook().failure_kind(raised.value) is FailureKind.UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(body="<html>Sign in</html>", kind="text/html"),
+        Answer(body=""),
+        Answer(body="[]"),
+        Answer(status=302, headers={"Location": "/"}, kind="text/html", body=""),
+    ],
+    ids=["page", "nothing", "list", "redirect"],
+)
+def test_what_is_no_answer_of_the_service_is_silence(
+    answer: Answer, server: Witness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that a proxy sends under a good status is neither a job nor a cancel that was heard."""
+    monkeypatch.setenv("ML_ENGINE_EMULATOR_HOST", server.url)
+    server.answers = [answer, Answer(body="<html>Sign in</html>", kind="text/html")]
+    hook = MLEngineJobHook()
+    spec = {"region": "r", "packageUris": ["gs://b/x"], "pythonModule": "m"}
+
+    with pytest.raises(api.ServiceUnavailable, match="no JSON object") as raised:
+        hook.create(project_id="p", job={"jobId": "j", "trainingInput": spec})
+    with pytest.raises(api.ServiceUnavailable):
+        hook.cancel_job(NAME)
+    hook.close()
+
+    assert hook.failure_kind(raised.value) is FailureKind.UNAVAILABLE
+    assert [verb for verb, _, _ in server.seen].count("POST") == 2
 
 
 @pytest.mark.parametrize(
@@ -199,6 +231,20 @@ def test_a_change_holds_labels_to_their_rules() -> None:
         MLEngineJobHook().patch(job_id=NAME, job={"labels": {"Bad": "x"}})
 
 
+def test_new_labels_are_a_mapping() -> None:
+    """Labels of another form are refused before they are sent."""
+    with refused("job.labels", ["x"], "is of type Mapping"):
+        MLEngineJobHook().patch(job_id=NAME, job={"labels": ["x"]})
+
+
+@pytest.mark.parametrize("job_id", ["", "j?alt=x", "j#x", "j:getIamPolicy", "..", ".", "j k", "1j", "j-k"])
+def test_an_id_that_would_make_another_request_is_refused(job_id: str) -> None:
+    """What the client would send on as a query or as another method is not an id, alone or in a full name."""
+    for given in (job_id, f"projects/p/jobs/{job_id}"):
+        with pytest.raises(InvalidJobSpec, match=r"projects/PROJECT/jobs/ID|begins with a letter"):
+            MLEngineJobHook().get(job_id=given, project_id="p")
+
+
 def test_a_create_needs_an_id() -> None:
     """The service makes no ids, and a job without one is refused before it is sent."""
     spec = {"region": "r", "packageUris": ["gs://b/x"], "pythonModule": "m"}
@@ -224,3 +270,16 @@ def test_an_id_made_by_the_task_is_of_the_services_alphabet(task_id: str) -> Non
     ids = [id_of(one, 1), id_of(one, 2), id_of(other, 1)]
     assert all(JOB_ID.fullmatch(each) for each in ids)
     assert len(set(ids)) == 3
+
+
+def test_long_ids_that_users_chose_stay_apart() -> None:
+    """Later jobs get a suffix to their chosen ids, of which no more goes than has to."""
+    identity = TaskIdentity(dag_id="d", run_id="r", task_id="t", epoch=2)
+
+    def second(job_id: str) -> str:
+        operator = RunMLEngineJobOperator(task_id="t", job={"jobId": job_id})
+        return operator._id_of(identity, Submit(number=2, first=False))
+
+    monday, tuesday = (second(f"{'a' * 110}_{day}") for day in ("monday", "tuesday"))
+    assert (monday, tuesday) == (f"{'a' * 110}_monday_2_2", f"{'a' * 110}_tuesday_2_2")
+    assert second("a" * 128) == f"{'a' * 124}_2_2"

@@ -61,5 +61,7 @@ def change(current: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, 
     if "etag" in policy:
         compare(policy["etag"], current.get("etag"))
     mask = mask_of(request.get("updateMask", _DEFAULT_MASK))
+    # A field that the mask names and the policy leaves out is emptied.
+    kept = {field: value for field, value in current.items() if field not in mask}
     changed = {field: policy[field] for field in mask & policy.keys()}
-    return {**current, **changed, "version": version, "etag": new_etag()}
+    return {**kept, **changed, "version": version, "etag": new_etag()}

@@ -150,6 +150,10 @@ def _without_timeout(job: Any) -> tuple[Any, Duration | None]:
         return job, None
     rest = dict(job)
     timeouts = [rest.pop(key) for key in ("execution_timeout", "executionTimeout") if key in rest]
+    if len(timeouts) > 1:
+        raise InvalidJobSpec(
+            field=f"{RESOURCE}.execution_timeout", value=timeouts, rule="is given once, in one spelling"
+        )
     return rest, _as_duration(timeouts[0]) if timeouts and timeouts[0] is not None else None
 
 
@@ -171,10 +175,6 @@ def _as_duration(timeout: Any) -> Duration:
             value=timeout,
             rule="is a timedelta, a number of seconds, or text such as 3.5s",
         ) from error
-    if duration.ToNanoseconds() <= 0:
-        raise InvalidJobSpec(
-            field=f"{RESOURCE}.execution_timeout", value=timeout, rule="is longer than 0 seconds"
-        )
     return duration
 
 
@@ -215,6 +215,13 @@ def _check(message: Any) -> None:
                 value=getattr(message, field),
                 rule="is for Colab Enterprise, and not given beside workbench_runtime",
             )
+    timeout = message.execution_timeout
+    if message.HasField("execution_timeout") and timeout.ToNanoseconds() <= 0:
+        raise InvalidJobSpec(
+            field=f"{RESOURCE}.execution_timeout",
+            value=timeout.ToJsonString(),
+            rule="is longer than 0 seconds",
+        )
     _check_texts(message)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
 from google.api_core.exceptions import GoogleAPICallError, NotFound
+from google.cloud.aiplatform_v1 import types
 from google.rpc.code_pb2 import CANCELLED, OK
 
 from airflow_mljobs.hooks.google import REQUEST_TIMEOUT
@@ -19,7 +20,7 @@ from airflow_mljobs.hooks.vertex_ai.resources import JOB_STATES, time_of
 from airflow_mljobs.jobs import Attempt, Job, JobStatus, TaskIdentity
 
 if TYPE_CHECKING:
-    from google.cloud.aiplatform_v1 import types
+    from google.longrunning.operations_pb2 import Operation
 
 ID_LENGTH = 63
 """The service documents no limit; this is the shortest that Google's services have for ids."""
@@ -113,6 +114,16 @@ class NotebookExecutionJobHook(NotebookServiceHook):
         except GoogleAPICallError as error:
             self.log.debug("The operations of %s could not be listed: %s", name, error)
             return None
+        # Of an id that was used again, only the newest operation tells of the job that is asked for.
+        newest = max(operations, key=_began, default=None)
         # A creation that was cancelled, because the job was deleted, is no failure of the job.
-        errors = [op.error for op in operations if op.done and op.error.code not in {OK, CANCELLED}]
-        return f"The job could not be created: {errors[0].message}" if errors else None
+        if newest is None or not newest.done or newest.error.code in {OK, CANCELLED}:
+            return None
+        return f"The job could not be created: {newest.error.message}"
+
+
+def _began(operation: Operation) -> int:
+    # Every operation of Vertex AI has its times in the same field of its metadata.
+    metadata = types.CreateNotebookExecutionJobOperationMetadata.pb().FromString(operation.metadata.value)
+    nanoseconds: int = metadata.generic_metadata.create_time.ToNanoseconds()
+    return nanoseconds

@@ -129,11 +129,27 @@ def test_what_is_no_timeout_is_refused(timeout: Any) -> None:
         build_notebook_execution_job(job(execution_timeout=timeout))
 
 
-@pytest.mark.parametrize("timeout", [0, -1, "0s", timedelta(0)])
-def test_a_timeout_lasts(timeout: Any) -> None:
+@pytest.mark.parametrize(
+    ("timeout", "shown"), [(0, "0s"), (-1, "-1s"), ("0s", "0s"), ("-3.5", "-3.500s"), (timedelta(0), "0s")]
+)
+def test_a_timeout_lasts(timeout: Any, shown: str) -> None:
     """A job without any time is refused."""
-    with refused(f"{FIELD}.execution_timeout", timeout, "is longer than 0 seconds"):
+    with refused(f"{FIELD}.execution_timeout", shown, "is longer than 0 seconds"):
         build_notebook_execution_job(job(execution_timeout=timeout))
+
+
+def test_a_timeout_of_the_official_type_lasts() -> None:
+    """The official type is held to the same rule."""
+    given = build_notebook_execution_job(job())
+    given.execution_timeout = timedelta(seconds=-1)
+    with refused(f"{FIELD}.execution_timeout", "-1s", "is longer than 0 seconds"):
+        build_notebook_execution_job(given)
+
+
+def test_a_timeout_is_given_once() -> None:
+    """Of two spellings of the timeout neither is quietly dropped."""
+    with refused(f"{FIELD}.execution_timeout", ["1s", "2s"], "is given once"):
+        build_notebook_execution_job(job(execution_timeout="1s", executionTimeout="2s"))
 
 
 @pytest.mark.parametrize(
