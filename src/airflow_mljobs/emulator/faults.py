@@ -22,8 +22,8 @@ class Fault:
 
     With `containing` only those that hold this text are hit, with `share` only so many of them, by chance.
     `code` is the answer instead of the service's own. With `after_commit` the request is carried out, and the
-    client still sees only a lost connection. `latency`, in seconds, comes before the request is carried out, or
-    with `after_commit` between that and the loss; alone it delays an otherwise good answer.
+    client still sees only a lost connection. `latency`, in seconds, comes before the request is carried out,
+    or with `after_commit` between that and the loss; alone it delays an otherwise good answer.
     """
 
     method: str

@@ -63,6 +63,10 @@ class JobHook(ABC):
     def find_jobs(self, identity: TaskIdentity, *, parent: str) -> list[Attempt]:
         """Find all jobs below ``parent`` that this task instance ever started, newest first."""
 
+    def job_id_of(self, identity: TaskIdentity, *, attempt: int) -> str | None:
+        """Return the id that is made for a task's job, or nothing where the service makes its own."""
+        return None
+
     @abstractmethod
     def cancel_job(self, name: str) -> None:
         """Ask the service to stop a job; one that has ended, or is gone, is fine."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -129,7 +130,7 @@ class KFPRunHook(KFPRunsHook, JobHook):
         :param request: from `build_run`.
         :param identity: whom it must be recognisable as belonging to; nobody, when none.
         :param attempt: which of the task's runs it is.
-        :raises InvalidJobSpec: when the server has no such pipeline or experiment.
+        :raises InvalidJobSpec: when there is no such pipeline or experiment in the namespace.
         """
         request = self._resolved(request)
         if identity is None:
@@ -146,6 +147,8 @@ class KFPRunHook(KFPRunsHook, JobHook):
             news["pipeline_id"] = self.find_pipeline(request.pipeline_name)
         if request.experiment:
             news["experiment_id"] = self.find_experiment(request.experiment)
+        elif request.experiment_id:
+            self.check_experiment(request.experiment_id)
         pipeline_id = news.get("pipeline_id") or request.pipeline_id
         if pipeline_id and not request.pipeline_version_id:
             news["pipeline_version_id"] = self.newest_version(pipeline_id)
@@ -153,27 +156,23 @@ class KFPRunHook(KFPRunsHook, JobHook):
 
     def cancel_job(self, name: str) -> None:
         """Ask for a run to end; one that has ended, or is gone, is fine."""
-        try:
-            self.terminate_run(name)
-        except KFPServerError as error:
-            if error.kind is FailureKind.MISSING:
+        with _missing_is_fine():
+            try:
+                self.terminate_run(name)
+            except KFPServerError as error:
+                if error.status != 400:
+                    raise
+                # The server says the same of a run that has ended, of one that is ending and of none.
+                job = self.get_job(name)
+                if job.status is JobStatus.ACTIVE and job.state not in STOPPING:
+                    raise
                 return
-            if error.status != 400:
-                raise
-            # The server says the same of a run that has ended and of one that is ending.
-            job = self.get_job(name)
-            if job.status is JobStatus.ACTIVE and job.state not in STOPPING:
-                raise
-            return
-        self._stopped.add(name)
+            self._stopped.add(name)
 
     def delete_job(self, name: str) -> None:
         """Delete a run; one that is gone is fine."""
-        try:
+        with _missing_is_fine():
             self.delete_run(name)
-        except KFPServerError as error:
-            if error.kind is not FailureKind.MISSING:
-                raise
 
     def repeat_job(self, name: str) -> Job:
         """Run the failed steps of a run again; one that is at work, or has succeeded, is left as it is."""
@@ -248,3 +247,12 @@ class KFPRunHook(KFPRunsHook, JobHook):
     def as_dict(self, answer: dict[str, Any]) -> dict[str, Any]:
         """Return a run without the pipeline that came with it."""
         return without_source(answer)
+
+
+@contextmanager
+def _missing_is_fine() -> Iterator[None]:
+    try:
+        yield
+    except KFPServerError as error:
+        if error.kind is not FailureKind.MISSING:
+            raise

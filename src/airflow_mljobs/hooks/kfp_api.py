@@ -9,18 +9,24 @@ from __future__ import annotations
 import http.client
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import kfp_server_api
+from airflow.sdk.log import mask_secret
 from kfp_server_api.exceptions import ApiException
-from urllib3 import Retry
+from urllib3 import Retry, make_headers
 from urllib3.exceptions import HTTPError
+from urllib3.util import parse_url
 
 from airflow_mljobs.exceptions import InvalidJobSpec
+from airflow_mljobs.hooks.kfp_auth import auth_for
 from airflow_mljobs.hooks.kfp_errors import (
+    KFPLoginRequired,
     KFPNotSupported,
     KFPServerError,
     KFPUnreachable,
@@ -30,8 +36,9 @@ from airflow_mljobs.hooks.kfp_errors import (
 from airflow_mljobs.hooks.kfp_operations import Call, call_for
 
 if TYPE_CHECKING:
-    from airflow_mljobs.hooks.kfp_auth import Auth
     from airflow_mljobs.hooks.kfp_connection import Generation, KFPConnection
+
+log = logging.getLogger(__name__)
 
 CLIENT_GENERATION: Generation = "v2beta1" if hasattr(kfp_server_api, "V2beta1Run") else "v1beta1"
 """Which generation the methods of the installed client belong to."""
@@ -44,12 +51,13 @@ class KFPApi:
     """Speaks to one server; every request has a deadline and is sent once.
 
     :param settings: the connection.
-    :param auth: shows who is asking.
+    :param reread: reads the connection anew.
     """
 
-    def __init__(self, settings: KFPConnection, auth: Auth) -> None:
+    def __init__(self, settings: KFPConnection, *, reread: Callable[[], KFPConnection]) -> None:
         self._settings = settings
-        self._auth = auth
+        self._reread = reread
+        self._auth = auth_for(settings)
 
     def call(
         self,
@@ -75,7 +83,8 @@ class KFPApi:
         try:
             return self._send(call, arguments, plain, given)
         except KFPServerError as error:
-            if error.status != UNAUTHORIZED or not self._auth.renew():
+            unknown = error.status == UNAUTHORIZED or isinstance(error, KFPLoginRequired)
+            if not unknown or not self._renew():
                 raise
         return self._send(call, arguments, plain, given)
 
@@ -120,6 +129,23 @@ class KFPApi:
         if "_client" in vars(self):
             self._client.rest_client.pool_manager.clear()
             del self._client
+            vars(self).pop("_apis", None)
+
+    def _renew(self) -> bool:
+        """Get something newer to show: a token, or what stands in the connection by now."""
+        if self._auth.renew():
+            return True
+        try:
+            now = self._reread()
+        except Exception as error:  # the refusal tells more than that the connection cannot be read
+            log.warning("Could not read the connection again: %s", type(error).__name__)
+            return False
+        newer = replace(self._settings, password=now.password, cookies=now.cookies, headers=now.headers)
+        if newer == self._settings or now.auth is not newer.auth:
+            return False
+        self.close()
+        self._settings, self._auth = newer, auth_for(newer)
+        return True
 
     def _plain(self, operation: str, body: Any) -> Any:
         try:
@@ -139,7 +165,7 @@ class KFPApi:
             content, kind = response.data, response.headers.get("content-type", "")
         except (ApiException, HTTPError) as error:
             raise from_client(error) from None  # the client's own text holds headers
-        if not content and "html" not in kind:
+        if not content and "html" not in kind and call.verb != "GET":
             return {}
         try:
             answer: Any = json.loads(content) if "json" in kind else None
@@ -193,6 +219,8 @@ class KFPApi:
         configuration.cert_file = settings.cert_file
         configuration.key_file = settings.key_file
         configuration.proxy = settings.proxy
+        if settings.proxy and (login := parse_url(settings.proxy).auth):
+            configuration.proxy_headers = make_headers(proxy_basic_auth=unquote(login))
         # Only an attempt to connect may be repeated: what was sent may have been carried out. A redirect
         # leads to a login page, whose HTML the client would take for an answer without fields.
         configuration.retries = Retry(
@@ -210,7 +238,10 @@ class KFPApi:
         return client
 
     def _show_token(self, configuration: Any) -> None:
-        configuration.api_key["authorization"] = self._auth.token()
+        token = self._auth.token()
+        if token and token != configuration.api_key["authorization"]:
+            mask_secret(token)
+        configuration.api_key["authorization"] = token
 
 
 @contextmanager

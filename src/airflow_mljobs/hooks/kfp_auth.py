@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_mljobs.exceptions import InvalidJobSpec
 from airflow_mljobs.hooks.kfp_connection import AuthMode, KFPConnection
-from airflow_mljobs.hooks.kfp_errors import KFPUnreachable
+from airflow_mljobs.hooks.kfp_errors import KFPNoToken, KFPUnreachable
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
@@ -50,21 +49,18 @@ class StaticToken(Auth):
     """A token kept in the connection.
 
     :param token: the connection's password.
-    :param read: reads it anew.
     """
 
-    def __init__(self, token: str | None, *, read: Callable[[], str | None]) -> None:
+    def __init__(self, token: str | None) -> None:
         self._token = token
-        self._read = read
 
     def token(self) -> str | None:
-        """Return the token as it was read last."""
+        """Return the token."""
         return self._token
 
     def renew(self) -> bool:
-        """Read the connection again, where a new token may stand by now."""
-        before, self._token = self._token, self._read()
-        return self._token != before
+        """Have nothing newer, until the connection is read again."""
+        return False
 
 
 class FileToken(Auth):
@@ -78,16 +74,19 @@ class FileToken(Auth):
         self._shown: str | None = None
 
     def token(self) -> str:
-        """Read the token.
+        """Read the token; while the file is being replaced, the one of before is good still.
 
         :raises InvalidJobSpec: when there is none.
         """
         try:
             token = Path(self._path).read_text().strip()
         except OSError as error:
+            if self._shown:
+                return self._shown
             raise InvalidJobSpec(
                 field="token_file", value=self._path, rule=f"can be read, but: {error.strerror}"
             ) from error
+        token = token or self._shown or ""
         if not token:
             raise InvalidJobSpec(field="token_file", value=self._path, rule="holds a token; it is empty")
         self._shown = token
@@ -111,26 +110,28 @@ class GoogleToken(Auth):
 
     def token(self) -> str:
         """Return a token that is valid for a while yet."""
-        if self._credentials is None:
-            self._credentials = self._load()
-        if not self._credentials.valid:
-            self._refresh()
-        return str(self._credentials.token)
+        return self._fetch(anew=False)
 
     def renew(self) -> bool:
         """Ask Google for another token, although this one looked valid."""
-        self._refresh()
+        self._fetch(anew=True)
         return True
 
-    def _refresh(self) -> None:
-        from google.auth.exceptions import RefreshError, TransportError
+    def _fetch(self, *, anew: bool) -> str:
+        from google.auth.exceptions import GoogleAuthError, TransportError
         from google.auth.transport.requests import Request
 
-        assert self._credentials is not None
         try:
-            self._credentials.refresh(Request())  # type: ignore[no-untyped-call]
-        except (RefreshError, TransportError) as error:
-            raise KFPUnreachable(f"Google gave no token: {error}", sent=False) from error
+            if self._credentials is None:
+                self._credentials = self._load()
+            if anew or not self._credentials.valid:
+                self._credentials.refresh(Request())
+        except GoogleAuthError as error:
+            message = f"Google gave no token: {error}"
+            if isinstance(error, TransportError) or error.retryable:
+                raise KFPUnreachable(message, sent=False) from error
+            raise KFPNoToken(message) from error
+        return str(self._credentials.token)
 
     def _load(self) -> Any:
         import google.auth
@@ -142,15 +143,14 @@ class GoogleToken(Auth):
         return google.auth.default(scopes=[CLOUD_PLATFORM])[0]
 
 
-def auth_for(settings: KFPConnection, *, reread: Callable[[], KFPConnection]) -> Auth:
+def auth_for(settings: KFPConnection) -> Auth:
     """Choose what the connection asks for.
 
     :param settings: the connection.
-    :param reread: reads the connection anew.
     """
     match settings.auth:
         case AuthMode.BEARER:
-            return StaticToken(settings.password, read=lambda: reread().password)
+            return StaticToken(settings.password)
         case AuthMode.TOKEN_FILE:
             return FileToken(str(settings.token_file))
         case AuthMode.GOOGLE_ID_TOKEN:

@@ -10,7 +10,6 @@ from airflow.providers.common.compat.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
 from airflow_mljobs.hooks.kfp_api import KFPApi
-from airflow_mljobs.hooks.kfp_auth import auth_for
 from airflow_mljobs.hooks.kfp_connection import KFPConnection
 from airflow_mljobs.hooks.kfp_filters import Predicates, list_filter
 
@@ -46,7 +45,7 @@ class KFPBaseHook(BaseHook):
     @cached_property
     def api(self) -> KFPApi:
         """The server behind the connection."""
-        return KFPApi(self.settings, auth_for(self.settings, reread=self._read_connection))
+        return KFPApi(self.settings, reread=self._read_connection)
 
     @property
     def namespace(self) -> str | None:

@@ -27,6 +27,21 @@ class KFPCatalogHook(KFPBaseHook):
         """
         return self._find("list_experiments", "experiment", name)
 
+    def check_experiment(self, experiment_id: str) -> None:
+        """Hold an experiment to the hook's namespace, if there is one: where a run is, it is looked for.
+
+        :raises InvalidJobSpec: when a run of it would be somewhere else.
+        """
+        if not self.namespace:
+            return
+        experiment = self.api.call("get_experiment", experiment_id)
+        keys = [reference.get("key", {}) for reference in experiment.get("resource_references", ())]
+        owners = {key.get("type"): key.get("id") for key in keys}
+        namespace = experiment.get("namespace") or owners.get("NAMESPACE")
+        if namespace and namespace != self.namespace:
+            rule = f"is in namespace {self.namespace}, where its runs are looked for, and not in {namespace}"
+            raise InvalidJobSpec(field="experiment_id", value=experiment_id, rule=rule)
+
     def find_pipeline(self, name: str) -> str:
         """Return the id of the pipeline of this name.
 

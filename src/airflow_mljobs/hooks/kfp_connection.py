@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from airflow_mljobs.exceptions import InvalidJobSpec
 
@@ -94,9 +94,10 @@ class KFPConnection:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Whatever must never be shown."""
-        login = urlsplit(self.proxy).password if self.proxy else None
-        cookies = [part.partition("=")[2] for part in (self.cookies or "").split(";")]
-        found = (self.password, self.cookies, *cookies, *self.headers.values(), login)
+        login = urlsplit(self.proxy or "").password or ""
+        cookies = [part.partition("=")[2].strip() for part in (self.cookies or "").split(";")]
+        tokens = [text for value in self.headers.values() for text in (value, value.rpartition(" ")[2])]
+        found = (self.password, self.cookies, *cookies, *tokens, login, unquote(login))
         return tuple(text for text in found if text)
 
     @classmethod
@@ -122,7 +123,7 @@ class KFPConnection:
             **texts,
             "password": connection.password or None,
             "headers": _headers(extra.get("headers")),
-            "verify_ssl": _boolean("verify_ssl", extra.get("verify_ssl", True)),
+            "verify_ssl": _boolean("verify_ssl", extra.get("verify_ssl"), True),
             "connect_timeout": _seconds("connect_timeout", extra.get("connect_timeout"), CONNECT_TIMEOUT),
             "read_timeout": _seconds("read_timeout", extra.get("read_timeout"), READ_TIMEOUT),
             "host": _url("host", _host_of(connection)),
@@ -134,10 +135,11 @@ class KFPConnection:
             raise InvalidJobSpec(
                 field="api_version", value=fields["api_version"], rule=f"is one of {', '.join(API_VERSIONS)}"
             )
-        return cls(**fields | {"auth": _auth_mode(texts.get("auth") or extra.get("auth"), fields)})
+        return cls(**fields | {"auth": _auth_mode(fields.get("auth"), fields)})
 
 
 TEXTS = (
+    "auth",
     "token_file",
     "iap_client_id",
     "cookies",
@@ -171,6 +173,8 @@ def _url(name: str, value: str, *, login: bool = False) -> str:
         raise InvalidJobSpec(field=name, value=shown, rule=rule)
     if "@" in parts.netloc and not login:
         raise InvalidJobSpec(field=name, value=shown, rule="holds no user and no password")
+    if parts.query or parts.fragment:
+        raise InvalidJobSpec(field=name, value=shown, rule="ends with its path: no query, no fragment")
     return value.rstrip("/")
 
 
@@ -179,14 +183,16 @@ def _seconds(name: str, value: Any, default: int) -> int:
         return default
     try:
         seconds = int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         seconds = 0
     if seconds < 1 or isinstance(value, bool) or seconds != float(value):
         raise InvalidJobSpec(field=name, value=value, rule="is a whole number of seconds, at least 1")
     return seconds
 
 
-def _boolean(name: str, value: Any) -> bool:
+def _boolean(name: str, value: Any, default: bool) -> bool:
+    if value is None or value == "":
+        return default
     known = {"true": True, "false": False}.get(str(value).lower())
     if known is None:
         raise InvalidJobSpec(field=name, value=value, rule="is true or false")

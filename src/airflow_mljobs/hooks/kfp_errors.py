@@ -6,6 +6,7 @@ The client's own texts hold response headers, among them cookies; these hold non
 from __future__ import annotations
 
 import json
+import ssl
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
@@ -58,7 +59,10 @@ class KFPServerError(ApiException):  # type: ignore[misc]
         if self.status == 404 and not self.by_server:
             # A proxy that has lost its way knows nothing of runs.
             return FailureKind.UNAVAILABLE
-        return KINDS.get(self.status, FailureKind.UNAVAILABLE if self.status >= 500 else FailureKind.OTHER)
+        if self.status < 300 or self.status >= 500:
+            # No answer of the server's, also when it is called one: whatever garbled it may be gone soon.
+            return KINDS.get(self.status, FailureKind.UNAVAILABLE)
+        return KINDS.get(self.status, FailureKind.OTHER)
 
 
 class KFPLoginRequired(KFPServerError):
@@ -89,11 +93,23 @@ class KFPUnreachable(ConnectionError):
     :param sent: whether the request may have reached the server.
     """
 
-    kind = FailureKind.UNAVAILABLE
+    kind: FailureKind = FailureKind.UNAVAILABLE
 
     def __init__(self, message: str, *, sent: bool) -> None:
         super().__init__(message)
         self.sent = sent
+
+
+class KFPNoToken(KFPUnreachable):
+    """There are no credentials to ask with, or they were revoked; nothing was sent.
+
+    :param message: what happened.
+    """
+
+    kind = FailureKind.DENIED
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, sent=False)
 
 
 class KFPNotSupported(AirflowFailException):
@@ -145,8 +161,10 @@ def _was_sent(reason: Any) -> bool:
         urllib3.ConnectTimeoutError,
         urllib3.NameResolutionError,
         urllib3.ProxyError,
-        urllib3.SSLError,
     )
+    if isinstance(reason, urllib3.SSLError):
+        # Only a certificate is judged before anything is sent; other trouble may come after it.
+        return not isinstance(reason.args[0], ssl.SSLCertVerificationError)
     return not isinstance(reason, unsent)
 
 

@@ -75,6 +75,9 @@ TABLE: Mapping[str, Row] = {
     "terminate_run": Row(verb="POST", v1="/runs/{run_id}/terminate", v2="/runs/{run_id}:terminate"),
     "unarchive_run": Row(verb="POST", v1="/runs/{id}:unarchive", v2="/runs/{run_id}:unarchive"),
     "create_experiment": Row(verb="POST", v1=_EXPERIMENTS, v2=_EXPERIMENTS, service="Experiment"),
+    "get_experiment": Row(
+        verb="GET", v1="/experiments/{id}", v2="/experiments/{experiment_id}", service="Experiment"
+    ),
     "list_experiments": Row(
         verb="GET", v1=_EXPERIMENTS, v2=_EXPERIMENTS, v1_method="list_experiment", service="Experiment"
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from airflow_mljobs.jobs import JobStatus, Progress
@@ -78,7 +79,7 @@ def started(answer: Mapping[str, Any]) -> datetime | None:
 def was_stopped(answer: Mapping[str, Any]) -> bool:
     """Whether somebody asked for the run to end, as far as the server tells."""
     run = run_of(answer)
-    if any(entry.get("state") in STOPPING for entry in _since_restart(run)):
+    if any(entry.get("state") in STOPPING for entry in _history(run)[_restarted(run) :]):
         return True
     # How the servers stop an Argo workflow: they leave it no more time.
     return (_workflow(answer).get("spec") or {}).get("activeDeadlineSeconds") == 0
@@ -90,10 +91,9 @@ def is_stale(run: Mapping[str, Any], *, now: datetime) -> bool:
     :param run: of which the state is an end.
     :param now: the time.
     """
-    restart = max(
-        filter(None, (time_of(e, "update_time") for e in _history(run) if e.get("state") == "RUNNING")),
-        default=None,
-    )
+    # What is told late is dated late too: only after an end before it, a run that is at work was repeated.
+    begin = _restarted(run)
+    restart = time_of(_history(run)[begin], "update_time") if begin else None
     ended = time_of(run, "finished_at")
     return bool(restart and ended and ended < restart and now - restart < STALE_FOR)
 
@@ -144,13 +144,12 @@ def _history(run: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return list(run.get("state_history") or ())
 
 
-def _since_restart(run: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    kept: list[Mapping[str, Any]] = []
-    for entry in _history(run):
-        if kept and entry.get("state") in {"PENDING", "RUNNING"} and kept[-1].get("state") in ENDS:
-            kept = []
-        kept.append(entry)
-    return kept
+def _restarted(run: Mapping[str, Any]) -> int:
+    """Return where in its history a run was begun anew for the last time; 0 when it never was."""
+    states = [entry.get("state") for entry in _history(run)]
+    steps = enumerate(pairwise(states), start=1)
+    begins = [n for n, (before, state) in steps if before in ENDS and state in {"PENDING", "RUNNING"}]
+    return begins[-1] if begins else 0
 
 
 def _tasks(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -5,7 +5,6 @@ https://cloud.google.com/ai-platform/training/docs/reference/rest/v1/projects.jo
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
@@ -51,36 +50,22 @@ class MLEngineJobHook(MLEngineServiceHook):
         for resource in self.iterate(project_id=project, **params):
             yield {"name": self.full_name(project, resource["jobId"]), **resource}
 
-    @staticmethod
-    def job_id_of(identity: TaskIdentity, *, attempt: int) -> str:
+    def job_id_of(self, identity: TaskIdentity, *, attempt: int) -> str:
         """Return the id of a task's job for which the user chose none."""
         # It has no underscores of its own, so that two ids stay two.
         return identity.job_id(attempt=attempt).replace("-", "_")
 
     def find_jobs(self, identity: TaskIdentity, *, parent: str) -> list[Attempt]:
-        """Find a task instance's jobs by their label, and the newest by its id, too.
-
-        A change of a job replaces all its labels, and a list may lag; an id stays, and is seen at once.
-        """
+        """Find a task instance's jobs by their label."""
         found = self.list_resources(
             parent, filter=f'labels.{TASK_LABEL}="{identity.key}"', page_size=PAGE_SIZE
         )
-        labelled = Attempt.from_found(
+        return Attempt.from_found(
             (self.as_job(job), job["labels"])
             for job in found
             # The reference does not say which filters on labels hold, so what they let through is judged.
             if job.get("labels", {}).get(TASK_LABEL) == identity.key
         )
-        last = max((attempt.number for attempt in labelled if attempt.epoch == identity.epoch), default=0)
-        both = [*labelled, *self._attempts_after(last, identity, parent)]
-        return sorted(both, key=lambda attempt: (attempt.epoch, attempt.number), reverse=True)
-
-    def _attempts_after(self, number: int, identity: TaskIdentity, parent: str) -> Iterator[Attempt]:
-        with contextlib.suppress(api.NotFound):
-            while True:
-                number += 1
-                name = f"{parent}/{self.collection}/{self.job_id_of(identity, attempt=number)}"
-                yield Attempt(job=self.get_job(name), epoch=identity.epoch, number=number)
 
     def cancel_job(self, name: str) -> None:
         """Ask for a job to be cancelled; one that has ended, or is gone, is fine."""

@@ -71,7 +71,8 @@ class MLEngineServiceHook(GoogleJobHook):
         if not isinstance(answer, dict):
             # The client hands on as it is what it cannot read: a proxy's login page, say, which is no
             # answer of the service, and proves nothing of what became of the request.
-            raise api.ServiceUnavailable("the answer is no JSON object, and so not the service's")
+            words = "the answer is no JSON object, and so not the service's"
+            raise api.ServiceUnavailable(words)  # type: ignore[no-untyped-call]
         return answer
 
     def _change(self, method: str, *, of: str, guarded: bool, **params: Any) -> dict[str, Any]:

@@ -23,6 +23,10 @@ class JobOperator(BaseOperator):
     def hook_params(self) -> dict[str, Any]:
         """Arguments of the hook, plain JSON and without secrets."""
 
+    @abstractmethod
+    def full_name(self, job_id: str) -> str:
+        """Return the full name of a job of this service."""
+
     @cached_property
     def hook(self) -> Any:
         """The service's hook; its client is imported here, not when the DAG is parsed."""

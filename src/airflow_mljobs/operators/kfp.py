@@ -5,9 +5,10 @@ https://www.kubeflow.org/docs/components/pipelines/concepts/run/
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_mljobs.jobs import Job, JobStatus
 from airflow_mljobs.links.kfp import KFPRunLink, KFPRunListLink
 from airflow_mljobs.operators.base import JobOperator, RunJobOperator
 from airflow_mljobs.operators.small import (
@@ -20,9 +21,10 @@ from airflow_mljobs.operators.small import (
 from airflow_mljobs.triggers.kfp import KFPRunTrigger
 
 if TYPE_CHECKING:
+    import jinja2
     from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
 
-    from airflow_mljobs.jobs import Job, Submit, TaskIdentity
+    from airflow_mljobs.jobs import Submit, TaskIdentity
 
 
 class KFPOperator(JobOperator):
@@ -65,8 +67,9 @@ class KFPOperator(JobOperator):
 class RunKFPPipelineOperator(KFPOperator, RunJobOperator):
     """Runs a pipeline on Kubeflow Pipelines, from exactly one of ``pipeline_file``, ``_id`` and ``_name``.
 
-    :param pipeline_file: the compiled pipeline: a path on the worker to YAML or JSON, or what stands in
-        such a file. Where the connection speaks v1beta1, also an Argo workflow.
+    :param pipeline_file: the compiled pipeline: a path on the worker to YAML or JSON, or the mapping that
+        stands in such a file, in which nothing is templated: its braces are kfp's own. Where the connection
+        speaks v1beta1, also an Argo workflow.
     :param pipeline_id: a pipeline that the server has.
     :param pipeline_name: the same by its name.
     :param pipeline_version_id: which version of it; default the newest.
@@ -127,6 +130,18 @@ class RunKFPPipelineOperator(KFPOperator, RunJobOperator):
         self.service_account = service_account
         self.description = description
 
+    def render_template(
+        self,
+        content: Any,
+        context: Context,
+        jinja_env: jinja2.Environment | None = None,
+        seen_oids: set[int] | None = None,
+    ) -> Any:
+        """Render a template, which a pipeline given whole is not."""
+        if content is self.pipeline_file and isinstance(content, Mapping):
+            return content
+        return super().render_template(content, context, jinja_env, seen_oids)
+
     def build(self) -> Any:
         """Make the request."""
         return self.hook.build_run(
@@ -182,6 +197,13 @@ class RetryKFPRunOperator(_OneKFPRunOperator, RunJobOperator):
         """Ask for the run to be repeated, which looks at it first, and so may itself be repeated."""
         job: Job = self.hook.insist(self.hook.repeat_job, resource)
         return job
+
+    def _active_jobs(self) -> list[str]:
+        # The run bears no mark of this task, which knows it by its id.
+        if not self._identity:
+            return []
+        look = self.hook.look(self.job_name)
+        return [self.job_name] if isinstance(look, Job) and look.status is JobStatus.ACTIVE else []
 
 
 class GetKFPRunOperator(_OneKFPRunOperator, GetJobOperator):

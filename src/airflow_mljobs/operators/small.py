@@ -29,10 +29,6 @@ class OneJobOperator(JobOperator):
         named = getattr(self, self.job_field)
         return "" if named is None else str(named)
 
-    @abstractmethod
-    def full_name(self, job_id: str) -> str:
-        """Return the full resource name of a job."""
-
     @property
     def job_name(self) -> str:
         """Full resource name of the job."""

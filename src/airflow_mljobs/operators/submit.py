@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_mljobs.exceptions import InvalidJobSpec, JobError
 from airflow_mljobs.jobs import (
     Attach,
+    Attempt,
     FailureKind,
     Job,
     JobStatus,
@@ -139,24 +140,25 @@ class SubmitJobOperator(JobOperator):
         # is at work perhaps while the template that it came from is gone.
         resource = self.build() if (context["ti"].try_number or 1) <= 1 else None
         if not self.durable:
-            submit = Submit(number=1, first=True)
-            return self._take(self.submit(resource or self.build(), identity=None, attempt=submit))
+            only = Submit(number=1, first=True)
+            return self._take(self.submit(resource or self.build(), identity=None, attempt=only))
         self._identity = identity = self._identify(context)
         unanswered: Exception | None = None
+        submit: Submit | None = None
         for number in range(SUBMITS):
             if number:
                 time.sleep(2**number)
-            match self._look_for_ours(identity, after=unanswered):
+            match self._look_for_ours(identity, sent=submit, error=unanswered):
                 case Attach(job=job):
                     self.log.info("Attached to job %s, which this task submitted before", job.name)
                     return self._take(job)
                 case TakeResult(job=job):
                     self.log.info("Job %s of this task has succeeded already", job.name)
                     return self._take(job)
-                case submit:
-                    pass
-            if isinstance(unanswered, Exception) and self._is_taken(unanswered):
-                break
+                case decision:
+                    if unanswered and self._is_taken(unanswered) and decision == submit:
+                        break
+                    submit = decision
             self._make_way(submit)
             resource = resource or self.build()
             try:
@@ -176,15 +178,26 @@ class SubmitJobOperator(JobOperator):
         raise JobError(f"The service did not answer {SUBMITS} submits; no job was found") from unanswered
 
     def _look_for_ours(
-        self, identity: TaskIdentity, *, after: Exception | None
+        self, identity: TaskIdentity, *, sent: Submit | None, error: Exception | None
     ) -> Attach | TakeResult | Submit:
-        late = time.monotonic() + (self.hook.unseen_for(after) if after else 0.0)
+        late = time.monotonic() + (self.hook.unseen_for(error) if error else 0.0)
+        hidden = self._behind_taken_id(identity, sent) if sent and error and self._is_taken(error) else []
         while True:
             found = self.hook.insist(self.hook.find_jobs, identity, parent=self.parent)
-            decision = adopt(found, epoch=identity.epoch, cancelling=self.hook.cancelling)
+            decision = adopt([*found, *hidden], epoch=identity.epoch, cancelling=self.hook.cancelling)
             if not isinstance(decision, Submit) or time.monotonic() >= late:
                 return decision
             time.sleep(2.0)
+
+    def _behind_taken_id(self, identity: TaskIdentity, sent: Submit) -> list[Attempt]:
+        # An id made for this task is taken by its own job, though labels that somebody replaced, or a list
+        # that lags, did not lead to it.
+        if getattr(self, self.id_field, None) or not (
+            job_id := self.hook.job_id_of(identity, attempt=sent.number)
+        ):
+            return []
+        job = self.hook.look(self.full_name(job_id))
+        return [Attempt(job=job, epoch=identity.epoch, number=sent.number)] if isinstance(job, Job) else []
 
     def _is_taken(self, error: Exception) -> bool:
         kind: FailureKind = self.hook.failure_kind(error)

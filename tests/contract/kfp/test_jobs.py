@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 import pytest
+import yaml
+from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_mljobs.emulator.server import Emulator
 from airflow_mljobs.exceptions import JobFailed
 from airflow_mljobs.hooks.kfp_errors import KFPServerError
+from airflow_mljobs.jobs import JobStatus
 from airflow_mljobs.operators import kfp
 from contract.drive import Task, run_task, submit
-from contract.kfp.runs import FAST
+from contract.kfp.runs import FAST, a_run, hook_of
 from contract.services.base import Service
-from contract.services.kfp import KFP_RUN_V1, KFP_RUN_V2
+from contract.services.kfp import KFP_RUN_V1, KFP_RUN_V2, PACKAGE
 
 
 def retry(service: Service, run_id: str, **kwargs: Any) -> kfp.RetryKFPRunOperator:
@@ -60,6 +64,47 @@ def test_a_lost_answer_to_a_retry_is_made_good(service: Service, emulator: Emula
     assert emulator.requests.count("RetryRun") == 1
 
 
+def at_work_again(service: Service, task: Task) -> kfp.RetryKFPRunOperator:
+    """Return an operator that has begun a run anew, which does not end by itself."""
+    run_id = a_run(service, **{"emulator-outcome": "failed,hang"})
+    operator = retry(service, run_id, wait_for_completion=False, **FAST)
+    hook = hook_of(service)
+    while hook.get_job(run_id).status is JobStatus.ACTIVE:
+        time.sleep(0.01)
+    operator.execute(task.context)
+    return operator
+
+
+def test_a_retry_whose_trigger_timed_out_ends_the_run(service: Service, emulator: Emulator) -> None:
+    """When Airflow gives up the trigger of a Retry in time, the run is ended as any other."""
+    task = Task()
+    run_id = at_work_again(service, task).run_id
+
+    with pytest.raises(AirflowException, match="Trigger timeout"):
+        retry(service, run_id).resume_execution("__fail__", {"error": "Trigger timeout"}, task.context)
+
+    assert emulator.requests.count(service.methods["cancel"]) == 1
+
+
+def test_a_killed_retry_ends_the_run(service: Service, emulator: Emulator) -> None:
+    """A Retry that is killed asks once for its run to end."""
+    at_work_again(service, Task()).on_kill()
+
+    assert emulator.requests.count(service.methods["cancel"]) == 1
+
+
+def test_a_pipeline_given_whole_is_no_template(service: Service, task: Task) -> None:
+    """The braces of a compiled pipeline are kfp's own: it runs as it was written."""
+    whole = yaml.safe_load(PACKAGE.read_text())
+    operator = service.run(pipeline_file=whole, run_name="on {{ day }}", **FAST)
+
+    operator.render_template_fields({"day": "monday"})
+
+    assert "{{$}}" in str(whole)
+    assert (operator.pipeline_file, operator.run_name) == (whole, "on monday")
+    assert operator.execute(task.context)["status"] == "succeeded"
+
+
 def test_a_server_that_chooses_ids_gets_one_run(
     server: Any, mode: str, task: Task, emulator: Emulator
 ) -> None:
@@ -103,11 +148,18 @@ def test_many_attempts_are_found(task: Task, emulator: Emulator) -> None:
 
 
 def test_nothing_of_the_transport_is_logged(
-    service: Service, task: Task, emulator: Emulator, caplog: pytest.LogCaptureFixture
+    service: Service,
+    task: Task,
+    emulator: Emulator,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """An error in the log tells the server's words, and no headers."""
     emulator.faults.add(method=service.methods["create"], code="UNAVAILABLE", message="the words")
     with caplog.at_level(logging.DEBUG):
         submit(service.run, task)
 
-    assert "content-length" not in caplog.text
+    # An operator's own lines go to the task's log, which stands on the output here.
+    told = capsys.readouterr().out
+    assert "The submit met the words (HTTP 503)" in told
+    assert "content-length" not in (told + caplog.text).lower()

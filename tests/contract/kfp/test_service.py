@@ -171,6 +171,25 @@ def upload(emulator: Emulator, name: str, *, times: int) -> list[str]:
     return ids
 
 
+@pytest.mark.parametrize("api", APIS)
+def test_an_experiment_of_another_namespace(api: str, server: Any, connect: Any, emulator: Emulator) -> None:
+    """A run that would be where nobody looks for it is refused before it is created."""
+    server.change({"multi_user": True, "grants": {"ada": {"team": ["*"], "other": ["*"]}}})
+    extra = {"headers": {USER: "ada"}, "api_version": api}
+    other = connect(**extra, namespace="other")
+    owner = {"key": {"type": "NAMESPACE", "id": "other"}, "relationship": "OWNER"}
+    v1, v2 = {"name": api, "resource_references": [owner]}, {"display_name": api, "namespace": "other"}
+    made = other.create_experiment(v1 if other.is_v1 else v2)
+    experiment_id = made["id" if other.is_v1 else "experiment_id"]
+    request = other.build_run(name="run", pipeline_file=str(PACKAGE), experiment_id=experiment_id)
+
+    with pytest.raises(InvalidJobSpec, match=r"is in namespace team, .* not in other"):
+        connect(**extra, namespace="team").submit_run(request, identity=None, attempt=1)
+
+    assert emulator.requests.count("CreateRun") == 0
+    assert connect(**extra, namespace="other").submit_run(request, identity=None, attempt=1).name
+
+
 def test_tenants(server: Any, connect: Any, emulator: Emulator) -> None:
     """A multi-user server is asked for one namespace; without a grant for it, access is denied."""
     server.change({"multi_user": True, "grants": {"ada": {"team": ["*"]}}})

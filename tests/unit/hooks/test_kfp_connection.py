@@ -33,6 +33,13 @@ def test_the_least_is_a_host() -> None:
     assert (settings.timeout, settings.verify_ssl) == ((10, 60), True)
 
 
+@pytest.mark.parametrize("empty", [None, ""])
+def test_a_field_that_is_left_empty_is_not_given(empty: str | None) -> None:
+    """Airflow's form may keep a field that nobody filled in; it has its default then."""
+    fields = get_provider_info()["connection-types"][0]["conn-fields"]
+    assert read(**dict.fromkeys(fields, empty)) == read()
+
+
 @pytest.mark.parametrize(
     ("field", "value", "rule", "given"),
     [
@@ -46,7 +53,10 @@ def test_the_least_is_a_host() -> None:
             {"host": "https://kubeflow.example:port"},
         ),
         ("host", "***", "holds no user and no password", {"host": f"https://me:{SECRET}@kubeflow.example"}),
+        ("host", f"{HOST}/?ns=a", "no query, no fragment", {"host": f"{HOST}/?ns=a"}),
+        ("ui_url", f"{HOST}/#/runs", "no query, no fragment", {"ui_url": f"{HOST}/#/runs"}),
         ("auth", "dex", "is one of none, bearer", {"auth": "dex"}),
+        ("auth", "list", "is a text", {"auth": ["bearer"]}),
         ("password", None, "is required with auth bearer", {"auth": "bearer"}),
         ("token_file", None, "is required with auth token_file", {"auth": "token_file"}),
         ("cookies", None, "is required with auth cookie", {"auth": "cookie"}),
@@ -58,6 +68,7 @@ def test_the_least_is_a_host() -> None:
         ("ssl_ca_cert", "/nowhere.pem", "is a file that can be read", {"ssl_ca_cert": "/nowhere.pem"}),
         ("connect_timeout", 0, "at least 1", {"connect_timeout": 0}),
         ("connect_timeout", 0.5, "a whole number of seconds", {"connect_timeout": 0.5}),
+        ("read_timeout", float("inf"), "a whole number of seconds", {"read_timeout": float("inf")}),
         ("read_timeout", "soon", "a whole number of seconds", {"read_timeout": "soon"}),
         ("namespace", "list", "is a text", {"namespace": ["a"]}),
         ("headers", "***", "is a JSON object of texts", {"headers": SECRET}),
@@ -103,9 +114,9 @@ def test_a_host_may_be_in_parts() -> None:
 
 def test_secrets_are_known_and_not_shown() -> None:
     """Every secret is named for masking, and none stands in the text of the settings."""
-    headers, proxy = {"x-token": f"{SECRET}-2"}, f"http://me:{SECRET}-3@proxy:8080"
-    settings = read(password=SECRET, headers=headers, proxy=proxy, cookies=f"session={SECRET}-4")
-    assert {SECRET, f"{SECRET}-2", f"{SECRET}-3", f"{SECRET}-4"} <= set(settings.secrets)
+    headers, proxy = {"x-token": f"Bearer {SECRET}-2"}, f"http://me:{SECRET}%40@proxy:8080"
+    settings = read(password=SECRET, headers=headers, proxy=proxy, cookies=f"a=b; session={SECRET}-4 ")
+    assert {SECRET, f"{SECRET}-2", f"{SECRET}%40", f"{SECRET}@", f"{SECRET}-4"} <= set(settings.secrets)
     assert SECRET not in repr(settings)
 
 

@@ -170,3 +170,9 @@ def test_an_end_of_before_a_retry_is_no_end(
     """A late report of the end before a retry is not taken for an end, unless it stays for minutes."""
     states = history(("RUNNING", -900), ("FAILED", finished), ("RUNNING", restarted), ("FAILED", 0))
     assert hook.as_job(v2("FAILED", finished_at=at(finished), state_history=states)).status is status
+
+
+def test_an_end_that_is_told_late_is_an_end(hook: KFPRunHook) -> None:
+    """A run that had failed before the server heard that it was running has failed, and was not repeated."""
+    states = history(("PENDING", -20), ("RUNNING", -5), ("FAILED", -1))
+    assert hook.as_job(v2("FAILED", finished_at=at(-10), state_history=states)).status is JobStatus.FAILED

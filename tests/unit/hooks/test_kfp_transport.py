@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import logging
+import ssl
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 from kfp_server_api.exceptions import ApiException
 from kfp_witness import Answer, Connect, Witness, refusal
 
 from airflow_mljobs.exceptions import InvalidJobSpec
 from airflow_mljobs.hooks.kfp import KFPRunHook
-from airflow_mljobs.hooks.kfp_errors import KFPLoginRequired, KFPServerError, KFPUnreachable
+from airflow_mljobs.hooks.kfp_errors import KFPLoginRequired, KFPServerError, KFPUnreachable, from_client
 from airflow_mljobs.jobs import FailureKind
 
 SECRET = "s3cr3t-value"
@@ -57,8 +61,11 @@ def test_a_login_page_is_no_run(api: str, answer: Answer, server: Witness, conne
         (refusal(501, "no such method", 12), FailureKind.OTHER),
         (Answer(status=503, body="upstream connect error", kind="text/plain"), FailureKind.UNAVAILABLE),
         (Answer(status=502, body="<html>", kind="text/html"), FailureKind.UNAVAILABLE),
-        (Answer(body="[]"), FailureKind.OTHER),
-        (Answer(body="{"), FailureKind.OTHER),
+        (refusal(405, "no such verb", 12), FailureKind.OTHER),
+        (Answer(body="[]"), FailureKind.UNAVAILABLE),
+        (Answer(body="{"), FailureKind.UNAVAILABLE),
+        (Answer(body=""), FailureKind.UNAVAILABLE),
+        (Answer(body="OK", kind="text/plain"), FailureKind.UNAVAILABLE),
     ],
 )
 def test_a_refusal_has_a_meaning(
@@ -105,6 +112,7 @@ def test_a_deadline_holds_and_nothing_is_repeated(
         (Answer(status=503, body="no healthy upstream", kind="text/plain"), 0),
         (Answer(status=504, body="upstream timeout", kind="text/plain"), 60),
         (Answer(status=500, body="upstream reset", kind="text/plain"), 60),
+        (Answer(body='{"run_id": "cut o'), 60),
     ],
 )
 def test_how_long_a_run_may_stay_unseen(
@@ -130,13 +138,15 @@ def test_no_secret_in_an_error(server: Witness, connect: Connect, caplog: pytest
     assert raised.value.__cause__ is None
 
 
-def test_secrets_are_masked(connect: Connect) -> None:
-    """Airflow's log shows none of a connection's secrets."""
+def test_secrets_are_masked(connect: Connect, tmp_path: Path) -> None:
+    """Airflow's log shows none of a connection's secrets, nor a token that only a file holds."""
     from airflow.sdk._shared.secrets_masker import redact
 
-    connect(password=SECRET, cookies="a=cookie-value", headers={"x-a": "header-value"}).get_conn()
-    shown = redact(f"{SECRET} cookie-value header-value")
-    assert shown == "*** *** ***"
+    connect(password=SECRET, cookies="a=cookie-value", headers={"x-a": "Bearer header-value"}).get_conn()
+    (tmp_path / "token").write_text("token-of-a-file")
+    connect(token_file=str(tmp_path / "token")).get_run("r")
+    shown = redact(f"{SECRET} cookie-value header-value token-of-a-file")
+    assert shown == "*** *** *** ***"
 
 
 def test_the_logging_of_others_is_left_alone(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,3 +185,60 @@ def test_a_proxy_is_used(server: Witness, connect: Connect) -> None:
     """Requests go through the proxy that the connection names."""
     connect(host="http://kubeflow.invalid", proxy=server.url).get_run("r")
     assert server.seen[0][1] == "http://kubeflow.invalid/apis/v2beta1/runs/r"
+
+
+def test_a_proxy_is_shown_the_login(server: Witness, connect: Connect) -> None:
+    """The login in a proxy's URL is shown to the proxy, in the form it has without the URL's escapes."""
+    proxy = server.url.replace("//", "//me:p%40ss@")
+    connect(host="http://kubeflow.invalid", proxy=proxy).get_run("r")
+    shown = base64.b64encode(b"me:p@ss").decode()
+    assert server.shown("proxy-authorization") == [f"Basic {shown}"]
+
+
+@pytest.mark.parametrize(
+    ("cause", "sent"),
+    [
+        (ssl.SSLCertVerificationError("unknown authority"), False),
+        (ssl.SSLEOFError("EOF occurred in violation of protocol"), True),
+    ],
+)
+def test_a_broken_tls_connection_may_have_carried_the_request(cause: ssl.SSLError, sent: bool) -> None:
+    """Only a certificate that was refused says for sure that nothing was sent."""
+    failed = urllib3.exceptions.MaxRetryError(
+        urllib3.HTTPConnectionPool("localhost"), "/", urllib3.exceptions.SSLError(cause)
+    )
+    error = from_client(failed)
+    assert isinstance(error, KFPUnreachable)
+    assert error.sent is sent
+
+
+def test_a_closed_hook_may_be_used_again(server: Witness, connect: Connect) -> None:
+    """What a hook closed it makes anew, and closes again."""
+    hook = connect()
+    for _ in range(2):
+        hook.get_run("r")
+        client = hook.api._client
+        assert hook.api._apis["Run"].api_client is client
+        hook.close()
+        assert len(client.rest_client.pool_manager.pools) == 0
+
+
+@pytest.mark.parametrize("ask", [KFPRunHook.cancel_job, KFPRunHook.delete_job])
+def test_a_run_that_goes_is_gone(
+    ask: Callable[[KFPRunHook, str], None], server: Witness, connect: Connect
+) -> None:
+    """Of a run that is not there, or no longer when it is looked at, nothing is left to end."""
+    server.answers = [refusal(404, "Run r not found", 5)]
+    ask(connect(), "r")
+    if ask is KFPRunHook.cancel_job:
+        server.answers = [refusal(400, "Row not found", 3), refusal(404, "Run r not found", 5)]
+        ask(connect(), "r")
+        assert [verb for verb, _, _ in server.seen] == ["POST", "POST", "GET"]
+
+
+def test_a_refused_cancel_of_a_run_at_work_is_an_error(server: Witness, connect: Connect) -> None:
+    """A server that will not end a run which is at work is not taken to have done so."""
+    at_work = Answer(body='{"run_id": "r", "state": "RUNNING"}')
+    server.answers = [refusal(400, "Row not found", 3), at_work]
+    with pytest.raises(KFPServerError, match="Row not found"):
+        connect().cancel_job("r")

@@ -58,8 +58,7 @@ class NotebookExecutionJobHook(NotebookServiceHook):
         project, region, job_id = self.parse_name(name)
         return f"{self.list_url(project)}&region={region}&job_id={job_id}"
 
-    @staticmethod
-    def job_id_of(identity: TaskIdentity, *, attempt: int) -> str:
+    def job_id_of(self, identity: TaskIdentity, *, attempt: int) -> str:
         """Return the id of a task's job, by which it is found again."""
         return identity.job_id(attempt=attempt, limit=ID_LENGTH)
 

@@ -11,7 +11,7 @@ from google.cloud.aiplatform_v1 import PipelineServiceClient, types
 
 from airflow_mljobs.hooks.vertex_ai.pipeline_submission import PipelineSubmissionHook
 from airflow_mljobs.hooks.vertex_ai.resources import describe_failure, progress_of
-from airflow_mljobs.jobs import JobStatus, Progress
+from airflow_mljobs.jobs import JobStatus, Progress, TaskIdentity
 
 
 class PipelineJobHook(PipelineSubmissionHook):
@@ -34,6 +34,10 @@ class PipelineJobHook(PipelineSubmissionHook):
         "PIPELINE_STATE_CANCELLED": JobStatus.CANCELLED,
         "PIPELINE_STATE_PAUSED": JobStatus.ACTIVE,
     }
+
+    def job_id_of(self, identity: TaskIdentity, *, attempt: int) -> str:
+        """Return the id of a task's job for which the user chose none."""
+        return identity.job_id(attempt=attempt)
 
     def error_of(self, resource: types.PipelineJob) -> str | None:
         """Return the service's reason, and each failed task's name and error."""

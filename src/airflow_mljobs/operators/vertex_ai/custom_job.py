@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_mljobs.links.vertex_ai import CustomJobLink, CustomJobListLink
 from airflow_mljobs.operators.base import RunJobOperator
 from airflow_mljobs.operators.google import RegionalJobOperator
-from airflow_mljobs.operators.secrets import mask_environment
+from airflow_mljobs.operators.secrets import hide_secret, reveal_secrets
 from airflow_mljobs.operators.small import (
     CancelJobOperator,
     DeleteJobOperator,
@@ -47,14 +47,22 @@ class RunCustomJobOperator(RegionalJobOperator, RunJobOperator):
         super().__init__(**kwargs)
         self.custom_job = custom_job
 
-    def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
-        """Render the fields, and mask what is secret in the environment."""
-        super().render_template_fields(context, jinja_env)
-        mask_environment(self.custom_job)
+    def render_template(
+        self,
+        content: Any,
+        context: Context,
+        jinja_env: jinja2.Environment | None = None,
+        seen_oids: set[int] | None = None,
+    ) -> Any:
+        """Render a template, or part of one, and hide what is secret in the environment."""
+        # In the official type, nothing would be rendered and everything shown.
+        if to_dict := getattr(type(content), "to_dict", None):
+            content = to_dict(content, use_integers_for_enums=False)
+        return hide_secret(super().render_template(content, context, jinja_env, seen_oids))
 
     def build(self) -> Any:
         """Make the resource."""
-        return self.hook.build_custom_job(self.custom_job)
+        return self.hook.build_custom_job(reveal_secrets(self.custom_job))
 
     def submit(self, resource: Any, *, identity: TaskIdentity | None, attempt: Submit) -> Job:
         """Create the custom job."""

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from airflow_mljobs.jobs import Job, Submit, TaskIdentity
 
+ID_LENGTH = 128
+"""The most characters of a pipeline job's id."""
+
 
 class RunPipelineJobOperator(RegionalJobOperator, RunJobOperator):
     """Runs a compiled pipeline on Vertex AI.
@@ -155,8 +158,12 @@ class RunPipelineJobOperator(RegionalJobOperator, RunJobOperator):
 
     def _id_of(self, identity: TaskIdentity, attempt: Submit) -> str:
         if not self.job_id:
-            return identity.job_id(attempt=attempt.number)
-        return self.job_id if attempt.first else f"{self.job_id[:100]}-{identity.epoch}-{attempt.number}"
+            made: str = self.hook.job_id_of(identity, attempt=attempt.number)
+            return made
+        if attempt.first:
+            return self.job_id
+        mark = f"-{identity.epoch}-{attempt.number}"
+        return self.job_id[: ID_LENGTH - len(mark)] + mark
 
     def on_submitted(self, job: Job) -> None:
         """Add the run to its experiment."""
