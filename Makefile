@@ -15,7 +15,7 @@ export AIRFLOW__CORE__LOAD_EXAMPLES := False
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit contract e2e format clean
+.PHONY: help demo test chaos lint unit contract e2e format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,9 @@ test: $(VENV)/ready $(KFP) lint ## Run every check and every test
 	$(RUN)/coverage run -m pytest tests/unit
 	$(RUN)/coverage report --include='src/airflow_mljobs/jobs/*' --fail-under=100 --show-missing
 	$(RUN)/pytest tests --ignore=tests/unit
+
+chaos: $(VENV)/ready ## Kill, lose and refuse whatever can be, and count the jobs (TRIALS=200 SEED=0)
+	@PYTHONPATH=scripts:tests exec $(RUN)/python -m chaos --trials $(or $(TRIALS),200) --seed $(or $(SEED),0)
 
 lint: $(VENV)/ready ## Run ruff, mypy and import-linter
 	$(RUN)/ruff check .

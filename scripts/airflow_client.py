@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import requests
 
 from processes import StackError, wait_until
+
+BUSY = 20
+"""How often a request is sent while others write: SQLite has one writer, and lets nobody wait for long."""
 
 
 class AirflowClient:
@@ -32,13 +36,20 @@ class AirflowClient:
 
     def api(self, method: str, path: str, **kwargs: Any) -> Any:
         """Send a request to Airflow's REST API and return its JSON."""
-        answer = self._session.request(method, f"{self.url}/api/v2/{path}", timeout=30, **kwargs)
+        for _ in range(BUSY):
+            answer = self._session.request(method, f"{self.url}/api/v2/{path}", timeout=30, **kwargs)
+            if answer.status_code != 500 or "Database error" not in answer.text:
+                break
+            time.sleep(0.5)
         if not answer.ok:
             raise StackError(f"{method} {path} was answered {answer.status_code}: {answer.text[:500]}")
         return answer.json() if answer.content else None
 
-    def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
-        """Start a run of a DAG, as soon as Airflow has parsed it, and return the run's id."""
+    def wait_for_dag(self, dag_id: str) -> None:
+        """Wait until Airflow has parsed a DAG.
+
+        :raises StackError: when a DAG file cannot be parsed.
+        """
 
         def known() -> bool:
             if errors := self.api("GET", "importErrors")["import_errors"]:
@@ -46,6 +57,10 @@ class AirflowClient:
             return any(dag["dag_id"] == dag_id for dag in self.api("GET", "dags")["dags"])
 
         wait_until(known, within=90, what=f"The parsing of DAG {dag_id}")
+
+    def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
+        """Start a run of a DAG, as soon as Airflow has parsed it, and return the run's id."""
+        self.wait_for_dag(dag_id)
         self.api("PATCH", f"dags/{dag_id}", json={"is_paused": False})
         body = {"logical_date": None, "conf": dict(conf or {})}
         return str(self.api("POST", f"dags/{dag_id}/dagRuns", json=body)["dag_run_id"])

@@ -30,7 +30,7 @@ class Stack:
     :param dags: the folder of the DAGs.
     :param engine: the emulator's engine.
     :param seconds: how long a simulated job takes.
-    :param settings: Airflow's, as environment variables, before those that the stack has itself.
+    :param settings: Airflow's, as environment variables, that go before the stack's own.
     """
 
     home: Path
@@ -92,7 +92,7 @@ class Stack:
         return found
 
     def _start_airflow(self, url: str) -> Callable[[], bool]:
-        self.settings = {**self.settings, **self._own_settings(url)}
+        self.settings = {**self._own_settings(url), **self.settings}
         server = self.start_part("standalone")
 
         def is_up() -> bool:
@@ -116,6 +116,7 @@ class Stack:
             "conn_type": "google_cloud_platform",
             "extra": {"project": "laptop", "is_anonymous": True, "console_url": self.emulator.url},
         }
+        kfp = {"conn_type": "kfp", "host": self.emulator.url}
         return {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
             "AIRFLOW_HOME": str(self.home / "airflow"),
@@ -123,7 +124,8 @@ class Stack:
             "VERTEX_AI_EMULATOR_HOST": self.emulator.grpc,
             "ML_ENGINE_EMULATOR_HOST": self.emulator.url,
             "STORAGE_EMULATOR_HOST": self.emulator.url,
-            "AIRFLOW_CONN_KFP_DEFAULT": json.dumps({"conn_type": "kfp", "host": self.emulator.url}),
+            "AIRFLOW_CONN_KFP_DEFAULT": json.dumps(kfp),
+            "AIRFLOW_CONN_KFP_V1": json.dumps(kfp | {"extra": {"api_version": "v1beta1"}}),
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__PARALLELISM": "6",

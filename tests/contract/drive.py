@@ -34,6 +34,11 @@ class Task:
         """Keep an XCom."""
         self.xcoms[key] = value
 
+    def xcom_pull(self, *, key: str, task_ids: str, map_indexes: int) -> Any:
+        """Return an XCom of this task instance."""
+        assert (task_ids, map_indexes) == (self.task_id, self.map_index)
+        return self.xcoms.get(key)
+
     @property
     def context(self) -> Any:
         """The context of one try."""

@@ -33,7 +33,7 @@ def test_success_returns_the_job(service: Service, mode: str, task: Task) -> Non
     assert result["error"] is None
     # Not every service tells when the work began, and some count whole seconds.
     assert (result["started"] or result["created"]) <= result["ended"]
-    assert list(task.xcoms.values()) == [result["url"]]
+    assert list(task.xcoms.values()) == [result["name"], result["url"]]
 
 
 def test_both_modes_return_the_same(service: Service, task: Task) -> None:

@@ -19,6 +19,11 @@ def finished(stack: Stack, dag_id: str) -> str:
     return run_id
 
 
+def job_name_of(stack: Stack, dag_id: str, run_id: str) -> str:
+    """Return the name of the job that a run's one task has submitted, or nothing before it has."""
+    return str(stack.airflow.xcom(dag_id, run_id, "run", key="job_name") or "")
+
+
 def log_of(stack: Stack, dag_id: str, run_id: str, task_id: str) -> str:
     """Return the log of the task's last try."""
     task = stack.airflow.tasks(dag_id, run_id)[task_id]

@@ -56,7 +56,7 @@ class Submit:
 
     :param number: counts within the generation, from 1.
     :param first: whether the task instance never had a job before.
-    :param superseded: active jobs of other generations, to be cancelled before.
+    :param superseded: active jobs of other generations, to be cancelled before; not those that are already.
     :param ending: jobs of this generation that are being cancelled, whose end is to be awaited before.
     """
 
@@ -84,6 +84,10 @@ def adopt(
     return Submit(
         number=ours[0].number + 1 if ours else 1,
         first=not found,
-        superseded=tuple(a.job for a in found if a.epoch != epoch and a.job.status is JobStatus.ACTIVE),
+        superseded=tuple(
+            a.job
+            for a in found
+            if a.epoch != epoch and a.job.status is JobStatus.ACTIVE and a.job.state not in cancelling
+        ),
         ending=ending,
     )

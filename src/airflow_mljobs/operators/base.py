@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["JobOperator", "RunJobOperator"]
 
+JOB_NAME = "job_name"
+"""The XCom that holds the job's name from its submission on."""
+
 BACKSTOP = timedelta(minutes=5)
 """How much later than our own deadline Airflow's trigger timeout may strike."""
 
@@ -58,6 +61,7 @@ class RunJobOperator(SubmitJobOperator):
         """Find the task's job or submit it, wait for it, and return it."""
         begin = time.time()
         job = self._obtain(context)
+        context["ti"].xcom_push(key=JOB_NAME, value=job.name)
         self.show_page(context, job.url)
         self.on_submitted(job)
         if not self.wait_for_completion:
@@ -107,16 +111,13 @@ class RunJobOperator(SubmitJobOperator):
         When a trigger broke or timed out, Airflow resumes the task only to fail it: nobody else is told.
         """
         # The words are Airflow's own, of `airflow.sdk.bases.operator`, where they are marked as internal.
-        if next_method == "__fail__":
-            self._identity = self._identify(context) if self.durable else None
+        ti = context["ti"]
+        if next_method == "__fail__" and (
+            name := ti.xcom_pull(key=JOB_NAME, task_ids=ti.task_id, map_indexes=ti.map_index)
+        ):
             timed_out = (next_kwargs or {}).get("error") == "Trigger timeout"
-            for name in self._active_jobs():
-                fate = "It was left running; a retry attaches to it."
-                self.log.error(
-                    "Airflow gave up the trigger of job %s. %s",
-                    name,
-                    self._cancel(name) if timed_out else fate,
-                )
+            fate = self._cancel(name) if timed_out else "It was left running; a retry attaches to it."
+            self.log.error("Airflow gave up the trigger of job %s. %s", name, fate)
         return super().resume_execution(next_method, next_kwargs, context)
 
     def on_submitted(self, job: Job) -> None:

@@ -94,7 +94,8 @@ class SubmitJobOperator(JobOperator):
         self._killed = True
         if not self.cancel_on_kill:
             name = self._job.name if self._job else "of this task, if there is one,"
-            self.log.info("Task killed; job %s keeps running, as cancel_on_kill is off", name)
+            page = f"; page: {self._job.url}" if self._job and self._job.url else ""
+            self.log.info("Task killed; job %s keeps running, as cancel_on_kill is off%s", name, page)
             return
         for name in [self._job.name] if self._job else self._active_jobs():
             self.log.info("Task killed: %s", self._cancel(name))

@@ -100,6 +100,14 @@ def test_a_clear_begins_anew(
     assert decision == adopt(attempts(*found), epoch=1)
 
 
+def test_what_ends_already_is_not_cancelled_again() -> None:
+    """Old work that is being cancelled is left to its end."""
+    found = attempts((0, 1, A), (0, 2, A))
+    cancelling = found[0].job.state
+
+    assert adopt(found, epoch=1, cancelling={cancelling}).superseded == ()  # type: ignore[union-attr]
+
+
 def test_an_attempt_is_read_from_its_labels() -> None:
     """What identity wrote into the labels is what adoption reads."""
     identity = TaskIdentity(dag_id="d", run_id="r", task_id="t", epoch=4)

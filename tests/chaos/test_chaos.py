@@ -1,0 +1,29 @@
+"""Every point once, in either mode: the short form of `make chaos`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chaos.runner import run_trials, stack_for_trials
+from chaos.trial import VARIANTS
+from chaos.world import World
+
+ROOT = Path(__file__).parents[2]
+POINTS = list(dict.fromkeys(point.name for point, _ in VARIANTS))
+SEEDS = [
+    seed
+    for seed, (point, mode) in enumerate(VARIANTS)
+    if mode == point.modes[POINTS.index(point.name) % len(point.modes)]
+]
+"""One for each point, its modes by turns."""
+
+
+def test_one_job_and_no_orphan_whatever_happens(tmp_path: Path) -> None:
+    """Whatever is killed, lost or refused, a task has the jobs that it must have, and the right result."""
+    with stack_for_trials(tmp_path / "stack", ROOT).running() as stack, World(stack=stack) as world:
+        outcome = run_trials(SEEDS, world, at_once=6)
+
+    wrong = [f"seed {trial.seed}: {verdict}" for trial, verdict in outcome.verdicts if not verdict.is_good]
+    assert wrong == []
+    assert outcome.sent == {}
+    assert len(outcome.verdicts) == len(SEEDS) >= 20

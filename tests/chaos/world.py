@@ -1,0 +1,104 @@
+"""What there is to see of Airflow and of the services, and how long to look for it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import psutil
+
+from processes import StackError
+from stack import Stack
+
+T = TypeVar("T")
+
+EVERY = 0.25
+"""Seconds between two looks, made once for all trials."""
+
+
+class TooLate(AssertionError):
+    """What a trial waited for did not come about; says what there was instead."""
+
+
+@dataclass(kw_only=True)
+class World:
+    """Looks for all trials at once, and lets each wait for what it needs to see.
+
+    :param stack: a running Airflow and emulator.
+    """
+
+    stack: Stack
+    tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    jobs: list[dict[str, Any]] = field(default_factory=list)
+    _watched: set[str] = field(default_factory=set)
+    _news: threading.Condition = field(default_factory=threading.Condition)
+    _ended: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> World:
+        """Begin to look."""
+        self._thread = threading.Thread(target=self._run, name="world")
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop looking."""
+        self._ended.set()
+        self._thread.join()
+
+    def watch(self, run_id: str) -> None:
+        """Look at the task of a run from now on."""
+        self._watched.add(run_id)
+
+    def forget(self, run_id: str) -> None:
+        """Look at it no more."""
+        self._watched.discard(run_id)
+
+    def wait(self, look: Callable[[], T | None], *, within: float, what: str) -> T:
+        """Return the first answer that is not empty, asked for again after each look at the world.
+
+        :raises TooLate: when there is none in time.
+        """
+        until = time.monotonic() + within
+        while not (answer := look()):
+            if time.monotonic() > until:
+                raise TooLate(f"{what} did not come within {within:.0f} s")
+            with self._news:
+                self._news.wait(timeout=1.0)
+        return answer
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass, unless the world ends."""
+        self._ended.wait(seconds)
+
+    def jobs_of(self, name: str) -> list[dict[str, Any]]:
+        """Return the jobs that carry a trial's name, oldest first."""
+        found = [job for job in self.jobs if name in f"{job['display_name']} {job['labels'].get('name')}"]
+        return sorted(found, key=lambda job: str(job["created"]))
+
+    def process_of(self, run_id: str) -> psutil.Process | None:
+        """Return the process that works on a task, when one does."""
+        task = self.tasks.get(run_id, {})
+        if task.get("state") != "running" or not task.get("pid"):
+            return None
+        return next((p for p in self.stack.servers.processes() if p.pid == task["pid"]), None)
+
+    def _run(self) -> None:
+        while not self._ended.wait(EVERY):
+            try:
+                self._look()
+            except (OSError, StackError):  # what is looked at is being killed and started anew
+                continue
+
+    def _look(self) -> None:
+        jobs = self.stack.emulator.jobs()
+        runs = sorted(self._watched)
+        body = {"dag_run_ids": runs, "page_limit": 100}
+        path = "dags/~/dagRuns/~/taskInstances/list"
+        found = self.stack.airflow.api("POST", path, json=body)["task_instances"] if runs else []
+        with self._news:
+            self.jobs = jobs
+            self.tasks = {task["dag_run_id"]: task for task in found}
+            self._news.notify_all()
