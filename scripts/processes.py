@@ -86,6 +86,13 @@ class Server:
             words = self.log.read_text(errors="replace")[-2000:]
             raise StackError(f"{self.name} ended with status {status}; its last words:\n{words}")
 
+    def family(self) -> list[psutil.Process]:
+        """Return its process, and those that came of it."""
+        with suppress(psutil.NoSuchProcess):
+            head = psutil.Process(self.process.pid)
+            return [head, *head.children(recursive=True)]
+        return []
+
     def interrupt(self) -> None:
         """Ask it to end, as a Ctrl-C does."""
         if self.process.poll() is None:
@@ -99,8 +106,13 @@ class Servers:
     running: list[Server] = field(default_factory=list)
     _mark: str = field(default_factory=lambda: uuid.uuid4().hex)
 
-    def start(self, name: str, argv: list[str], *, env: Mapping[str, str], log: Path) -> Server:
-        """Start one in a process group of its own, so that a Ctrl-C is ours to pass on."""
+    def start(
+        self, name: str, argv: list[str], *, env: Mapping[str, str], log: Path, user: str | None = None
+    ) -> Server:
+        """Start one in a process group of its own, so that a Ctrl-C is ours to pass on.
+
+        :param user: whom it runs as, when not as whoever asks.
+        """
         with log.open("ab") as output:
             process = subprocess.Popen(
                 argv,
@@ -109,6 +121,7 @@ class Servers:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                user=user,
                 # A parent that ignores SIGINT, as a shell's background job does, hands that down.
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
@@ -126,10 +139,13 @@ class Servers:
                     found |= {process, *process.children(recursive=True)}
         return found
 
+    def named(self, name: str) -> list[Server]:
+        """Return the servers of this name."""
+        return [server for server in self.running if server.name == name]
+
     def kill(self, server: Server) -> None:
         """End a server that moment, with what it started, and forget it."""
-        with suppress(psutil.NoSuchProcess):
-            kill([*psutil.Process(server.process.pid).children(recursive=True), server.process])
+        kill(server.family())
         server.process.wait()
         self.running.remove(server)
 
@@ -150,7 +166,7 @@ class Servers:
             signal.signal(number, handler)
 
 
-def kill(processes: Iterable[psutil.Process | subprocess.Popen[bytes]]) -> None:
+def kill(processes: Iterable[psutil.Process]) -> None:
     """Send each a SIGKILL; one that is gone is fine."""
     for process in processes:
         with suppress(psutil.NoSuchProcess):

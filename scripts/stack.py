@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
 import requests
 
 from airflow_client import AirflowClient
 from emulator_server import EmulatorServer
-from processes import Server, Servers, free_port, kill, wait_until
+from postgresql import postgresql
+from processes import Server, Servers, free_port, wait_until
 
 
 @dataclass(kw_only=True)
@@ -31,6 +32,7 @@ class Stack:
     :param engine: the emulator's engine.
     :param seconds: how long a simulated job takes.
     :param settings: Airflow's, as environment variables, that go before the stack's own.
+    :param programs: PostgreSQL's, for Airflow's database; none: SQLite.
     """
 
     home: Path
@@ -38,7 +40,10 @@ class Stack:
     engine: str = "local"
     seconds: float = 2.0
     settings: Mapping[str, str] = field(default_factory=dict)
+    programs: Path | None = None
+    url: str = field(default_factory=lambda: f"http://localhost:{free_port()}")
     servers: Servers = field(default_factory=Servers)
+    _secret: str = field(default_factory=lambda: secrets.token_hex(32))
     emulator: EmulatorServer = field(init=False)
     airflow: AirflowClient = field(init=False)
 
@@ -55,63 +60,58 @@ class Stack:
             os.environ[variable] = ",".join(filter(None, (os.environ.get(variable), "localhost,127.0.0.1")))
         shutil.rmtree(self.home, ignore_errors=True)
         self.home.mkdir(parents=True)
-        url = f"http://localhost:{free_port()}"
         with ExitStack() as stack:
             stack.callback(self.servers.stop)
+            if self.programs:
+                database = postgresql(self.programs, self.servers, log=self.home / "postgresql.log")
+                address = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": stack.enter_context(database)}
+                self.settings = {**self.settings, **address}
+                # All of them, before the database's folder goes.
+                stack.callback(self.servers.stop)
             # Both at once: each spends its first seconds on imports.
             emulator_is_up = self.emulator.start()
-            airflow_is_up = self._start_airflow(url)
+            airflow_is_up = self._start_airflow()
             wait_until(emulator_is_up, within=60, what="The emulator's start")
             wait_until(airflow_is_up, within=120, what="Airflow's start")
             passwords = self.home / "airflow" / "simple_auth_manager_passwords.json.generated"
-            self.airflow = AirflowClient(url=url, password=json.loads(passwords.read_text())["admin"])
+            self.airflow = AirflowClient(url=self.url, password=json.loads(passwords.read_text())["admin"])
             stack.callback(self.airflow.close)
             yield self
 
-    def start_part(self, part: str) -> Server:
-        """Start another of Airflow's servers beside those that run.
+    def start_part(self, *words: str) -> Server:
+        """Start one of Airflow's servers, also beside one of its kind that runs.
 
-        :param part: such as ``triggerer``.
+        :param words: of its command, such as ``triggerer``.
         """
-        argv = [str(Path(sys.executable).with_name("airflow")), part]
-        return self.servers.start(
-            f"Airflow's {part}", argv, env=self._environment(), log=self.home / f"{part}.log"
-        )
+        argv = [str(Path(sys.executable).with_name("airflow")), *words]
+        # Settings of another Airflow on this machine are not ours.
+        env = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")}
+        env |= self._own_settings() | dict(self.settings)
+        return self.servers.start(words[0], argv, env=env, log=self.home / f"{words[0]}.log")
 
-    def kill_part(self, part: str) -> None:
-        """Kill every process of one of Airflow's servers."""
-        kill(self.processes_of(part))
-
-    def processes_of(self, part: str) -> set[psutil.Process]:
-        """Return the processes of one of Airflow's servers, and of what it started."""
-        found = set()
-        for process in self.servers.processes():
-            with suppress(psutil.NoSuchProcess):
-                if process.cmdline()[-1:] == [part]:
-                    found |= {process, *process.children(recursive=True)}
-        return found
-
-    def _start_airflow(self, url: str) -> Callable[[], bool]:
-        self.settings = {**self._own_settings(url), **self.settings}
-        server = self.start_part("standalone")
+    def _start_airflow(self) -> Callable[[], bool]:
+        migration = self.start_part("db", "migrate")
+        wait_until(lambda: migration.process.poll() is not None, within=120, what="The making of a database")
+        self.servers.running.remove(migration)
+        if migration.process.returncode != 0:
+            migration.check()
+        servers = [
+            self.start_part(part) for part in ("api-server", "scheduler", "dag-processor", "triggerer")
+        ]
 
         def is_up() -> bool:
-            server.check()
+            for server in servers:
+                server.check()
             try:
-                health = requests.get(f"{url}/api/v2/monitor/health", timeout=5).json()
+                health = requests.get(f"{self.url}/api/v2/monitor/health", timeout=5).json()
             except (requests.RequestException, ValueError):
                 return False
-            parts = ("metadatabase", "scheduler", "triggerer", "dag_processor")
-            return all(health.get(part, {}).get("status") == "healthy" for part in parts)
+            told_of = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+            return all(health.get(part, {}).get("status") == "healthy" for part in told_of)
 
         return is_up
 
-    def _environment(self) -> dict[str, str]:
-        # Settings of another Airflow on this machine are not ours.
-        env = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")}
-        return env | dict(self.settings)
-
-    def _own_settings(self, url: str) -> dict[str, str]:
+    def _own_settings(self) -> dict[str, str]:
         connection = {
             "conn_type": "google_cloud_platform",
             "extra": {"project": "laptop", "is_anonymous": True, "console_url": self.emulator.url},
@@ -120,6 +120,7 @@ class Stack:
         return {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
             "AIRFLOW_HOME": str(self.home / "airflow"),
+            "AIRFLOW__API_AUTH__JWT_SECRET": self._secret,
             "AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT": json.dumps(connection),
             "VERTEX_AI_EMULATOR_HOST": self.emulator.grpc,
             "ML_ENGINE_EMULATOR_HOST": self.emulator.url,
@@ -133,10 +134,10 @@ class Stack:
             # A worker's end is noticed at its next heartbeat. A trigger that fires before makes Airflow fail
             # the try, and jobs on this machine take less than the five seconds of the default.
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
-            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__API__HOST": "127.0.0.1",
-            "AIRFLOW__API__PORT": url.rpartition(":")[2],
-            "AIRFLOW__API__BASE_URL": url,
+            "AIRFLOW__API__PORT": self.url.rpartition(":")[2],
+            "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),

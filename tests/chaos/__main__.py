@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from chaos.runner import Outcome, run_trials, stack_for_trials
+from chaos.runner import Outcome, at_once, run_trials, stack_for_trials
 from chaos.trial import VARIANTS, Trial, Verdict
 from chaos.world import World
 from processes import StackError, heed_interrupts
@@ -46,7 +46,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="chaos", description=__doc__)
     parser.add_argument("--trials", type=int, default=200, help="how many (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="the first one's (default %(default)s)")
-    parser.add_argument("--at-once", type=int, default=6, help="side by side (default %(default)s)")
+    parser.add_argument(
+        "--at-once", type=int, default=at_once(), help="side by side (default %(default)s; 2 on SQLite)"
+    )
     options = parser.parse_args()
     heed_interrupts()
     begin = time.monotonic()

@@ -98,7 +98,8 @@ def _clear(trial: Trial) -> None:
 
 
 def _clear_after_success(trial: Trial) -> None:
-    trial.wait(trial.has_ended, what="The task's end")
+    # A clear that meets the closing of the run leaves Airflow with a closed run and an open task.
+    trial.wait(trial.run_has_ended, what="The run's end")
     trial.clear()
 
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import postgresql
 from chaos.points import ALONE, EMULATOR_RESTARTED, STORM, STORM_AND_KILL, TRIGGERER_KILLED
 from chaos.trial import CANCELS, CREATES, Trial, Verdict
 from chaos.world import World
@@ -40,7 +41,8 @@ def _storm(stack: Stack) -> None:
 
 
 def _replace_triggerer(stack: Stack) -> None:
-    stack.kill_part("triggerer")
+    for triggerer in stack.servers.named("triggerer"):
+        stack.servers.kill(triggerer)
     stack.start_part("triggerer")
 
 
@@ -85,7 +87,15 @@ def stack_for_trials(home: Path, root: Path) -> Stack:
     :param home: for its state.
     :param root: of the repository.
     """
-    return Stack(home=home, dags=root / "tests" / "chaos" / "dags", engine="simulate", settings=SETTINGS)
+    dags = root / "tests" / "chaos" / "dags"
+    return Stack(
+        home=home, dags=dags, engine="simulate", settings=SETTINGS, programs=postgresql.find_programs()
+    )
+
+
+def at_once() -> int:
+    """Return how many trials side by side the database bears."""
+    return 6 if postgresql.find_programs() else 2
 
 
 def run_trials(
@@ -108,6 +118,7 @@ def run_trials(
     for trial in _side_by_side(lambda trial: trial.run(), alone, at_once):
         say(trial, trial.judge())
     # Again, now that whatever comes late has come.
+    world.look_again(trial.name for trial in alone)
     outcome.verdicts += [(trial, trial.judge()) for trial in alone]
     outcome.sent = _unexpected(alone, Counter(world.stack.emulator.requests()) - before)
     for name, weather in WEATHER.items():
@@ -124,9 +135,15 @@ def run_trials(
 def _side_by_side(deed: Callable[[Trial], None], trials: Sequence[Trial], at_once: int) -> Iterator[Trial]:
     with ThreadPoolExecutor(max_workers=at_once) as pool:
         done = {pool.submit(deed, trial): trial for trial in trials}
-        for future in as_completed(done):
-            future.result()
-            yield done[future]
+        try:
+            for future in as_completed(done):
+                future.result()
+                yield done[future]
+        except BaseException:
+            # A Ctrl-C must not wait for what the trials wait for.
+            trials[0].world.end()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _run_together(group: Sequence[Trial], weather: Weather, stack: Stack) -> None:

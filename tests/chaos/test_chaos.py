@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chaos.runner import run_trials, stack_for_trials
+from chaos.runner import at_once, run_trials, stack_for_trials
 from chaos.trial import VARIANTS
 from chaos.world import World
 
@@ -21,7 +21,7 @@ SEEDS = [
 def test_one_job_and_no_orphan_whatever_happens(tmp_path: Path) -> None:
     """Whatever is killed, lost or refused, a task has the jobs that it must have, and the right result."""
     with stack_for_trials(tmp_path / "stack", ROOT).running() as stack, World(stack=stack) as world:
-        outcome = run_trials(SEEDS, world, at_once=6)
+        outcome = run_trials(SEEDS, world, at_once=at_once())
 
     wrong = [f"seed {trial.seed}: {verdict}" for trial, verdict in outcome.verdicts if not verdict.is_good]
     assert wrong == []

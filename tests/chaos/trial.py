@@ -98,7 +98,6 @@ class Trial:
             self.point.act(self)
         except (TooLate, StackError) as error:
             self.trouble = str(error)
-            return
         self.await_rest()
 
     def start_and_wait(self) -> None:
@@ -189,6 +188,10 @@ class Trial:
         """Mark the DAG's run, as a user does."""
         self._airflow("PATCH", f"dags/{self.dag_id}/dagRuns/{self.name}", json={"state": state})
 
+    def run_has_ended(self) -> bool:
+        """Tell whether Airflow has closed the run, which it does a little after the task."""
+        return self.has_ended() and self.world.stack.airflow.run_state(self.dag_id, self.name) == "success"
+
     def has_ended(self) -> bool:
         """Tell whether the task has ended."""
         return self.task_state() in {"success", "failed"}
@@ -206,10 +209,10 @@ class Trial:
 
     def await_rest(self) -> None:
         """Wait until everything is as it must be, or long enough."""
-        if self.trouble:
-            return
-        with contextlib.suppress(TooLate):
-            self.wait(lambda: self.judge().is_good, what="What had to come")
+        if not self.trouble:
+            with contextlib.suppress(TooLate):
+                self.wait(lambda: self.judge().is_good, what="What had to come")
+        self.world.forget(self.name)
 
     def judge(self) -> Verdict:
         """Compare what there is with what had to come."""

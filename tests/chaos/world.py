@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -17,6 +17,10 @@ T = TypeVar("T")
 
 EVERY = 0.25
 """Seconds between two looks, made once for all trials."""
+
+
+PAGE = 100
+"""The most that Airflow returns at once."""
 
 
 class TooLate(AssertionError):
@@ -48,6 +52,10 @@ class World:
         self._ended.set()
         self._thread.join()
 
+    def end(self) -> None:
+        """Let nobody wait any longer."""
+        self._ended.set()
+
     def watch(self, run_id: str) -> None:
         """Look at the task of a run from now on."""
         self._watched.add(run_id)
@@ -56,6 +64,11 @@ class World:
         """Look at it no more."""
         self._watched.discard(run_id)
 
+    def look_again(self, runs: Iterable[str]) -> None:
+        """Look at the tasks of runs, and at the jobs, once and now."""
+        self.tasks |= self._tasks_of(sorted(runs))
+        self.jobs = self.stack.emulator.jobs()
+
     def wait(self, look: Callable[[], T | None], *, within: float, what: str) -> T:
         """Return the first answer that is not empty, asked for again after each look at the world.
 
@@ -63,7 +76,7 @@ class World:
         """
         until = time.monotonic() + within
         while not (answer := look()):
-            if time.monotonic() > until:
+            if time.monotonic() > until or self._ended.is_set():
                 raise TooLate(f"{what} did not come within {within:.0f} s")
             with self._news:
                 self._news.wait(timeout=1.0)
@@ -94,11 +107,16 @@ class World:
 
     def _look(self) -> None:
         jobs = self.stack.emulator.jobs()
-        runs = sorted(self._watched)
-        body = {"dag_run_ids": runs, "page_limit": 100}
-        path = "dags/~/dagRuns/~/taskInstances/list"
-        found = self.stack.airflow.api("POST", path, json=body)["task_instances"] if runs else []
+        tasks = self._tasks_of(sorted(self._watched))
         with self._news:
             self.jobs = jobs
-            self.tasks = {task["dag_run_id"]: task for task in found}
+            self.tasks |= tasks
             self._news.notify_all()
+
+    def _tasks_of(self, runs: list[str]) -> dict[str, dict[str, Any]]:
+        found = []
+        for begin in range(0, len(runs), PAGE):
+            body = {"dag_run_ids": runs[begin : begin + PAGE], "page_limit": PAGE}
+            path = "dags/~/dagRuns/~/taskInstances/list"
+            found += self.stack.airflow.api("POST", path, json=body)["task_instances"]
+        return {task["dag_run_id"]: task for task in found}

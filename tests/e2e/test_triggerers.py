@@ -20,16 +20,16 @@ def test_triggers_move_and_jobs_run_on(stack: Stack) -> None:
     runs = [stack.airflow.trigger(DAG_ID) for _ in range(3)]
     wait_for_words(stack, runs, "Job {} is JOB_STATE_RUNNING")
     names = {run: job_name_of(stack, DAG_ID, run) for run in runs}
-    first = stack.processes_of("triggerer")
-    stack.start_part("triggerer")
+    (first,) = stack.servers.named("triggerer")
+    second = stack.start_part("triggerer")
 
     moved_from = holders(stack, runs)
-    send(first, signal.SIGSTOP)
+    send(first.family(), signal.SIGSTOP)
     wait_until(lambda: not holders(stack, runs) & (moved_from | {None}), within=90, what="The triggers' move")
-    send(first, signal.SIGCONT)
+    send(first.family(), signal.SIGCONT)
     wait_for_words(stack, runs, "job {} is left to the next triggerer")
     moved_from = holders(stack, runs)
-    send(stack.processes_of("triggerer") - first, signal.SIGKILL)
+    stack.servers.kill(second)
     wait_until(
         lambda: not holders(stack, runs) & (moved_from | {None}), within=90, what="The triggers' move back"
     )
