@@ -142,7 +142,6 @@ def test_a_wrong_resource_never_leaves_the_worker(
     [
         ("PERMISSION_DENIED", FailureKind.DENIED),
         ("NOT_FOUND", FailureKind.MISSING),
-        ("RESOURCE_EXHAUSTED", FailureKind.QUOTA),
     ],
 )
 def test_a_refused_submit_is_not_repeated(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_mljobs.emulator.server import Emulator
-from airflow_mljobs.exceptions import JobFailed
+from airflow_mljobs.exceptions import JobError, JobFailed
 from contract.drive import Task, run_task, submit
 from contract.services.base import Service
 
@@ -73,12 +73,36 @@ def test_a_lost_answer_is_looked_for(service: Service, mode: str, task: Task, em
     assert emulator.requests.count(service.methods["create"]) == 1
 
 
-def test_a_submit_that_never_arrived_is_sent_again(service: Service, task: Task, emulator: Emulator) -> None:
-    """A submit that met silence, and left no job behind, is sent once more."""
-    emulator.faults.add(method=service.methods["create"], code="UNAVAILABLE")
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "RESOURCE_EXHAUSTED"])
+def test_a_submit_that_left_nothing_is_sent_again(
+    service: Service, task: Task, emulator: Emulator, code: str
+) -> None:
+    """A submit that met silence, or a quota, and left no job behind, is sent once more."""
+    emulator.faults.add(method=service.methods["create"], code=code)
 
     assert submit(service.run, task)["status"] == "active"
     assert emulator.requests.count(service.methods["create"]) == 2
+
+
+def test_a_submit_is_given_up_in_time(service: Service, task: Task, emulator: Emulator) -> None:
+    """A submit that is never answered is repeated for as long as the task bears silence."""
+    emulator.faults.add(method=service.methods["create"], code="UNAVAILABLE", times=100)
+
+    with pytest.raises(JobError, match=r"No submit was answered for 3\.0 s; no job was found"):
+        submit(service.run, task, poll_failure_tolerance=3)
+    emulator.faults.clear()
+
+    assert emulator.requests.count(service.methods["create"]) == 2
+
+
+def test_a_retry_bears_a_refusal_to_look(service: Service, task: Task, emulator: Emulator) -> None:
+    """A retry that may not look for its job asks again, as a grant may be on its way."""
+    name = submit(service.run, task)["name"]
+    task.try_number = 2
+    by = "get" if service.cancelled is None else "list"
+    emulator.faults.add(method=service.methods[by], code="PERMISSION_DENIED")
+
+    assert submit(service.run, task)["name"] == name
 
 
 def test_mapped_tasks_do_not_meet(service: Service, emulator: Emulator) -> None:

@@ -9,9 +9,11 @@ import time
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, TaskDeferred
+from airflow.sdk.execution_time.timeout import timeout
 
 from airflow_mljobs.emulator.server import Emulator
-from airflow_mljobs.exceptions import JobError
+from airflow_mljobs.exceptions import JobError, JobTimeout
+from airflow_mljobs.operators import kill
 from airflow_mljobs.operators.base import RunJobOperator
 from contract.drive import Task, reborn
 from contract.services.base import Service
@@ -64,13 +66,27 @@ def test_a_cancel_that_meets_silence_is_repeated(service: Service, task: Task, e
     assert emulator.requests.count(service.methods["cancel"]) == 2
 
 
-def test_a_refused_cancel_does_not_hide_the_kill(service: Service, task: Task, emulator: Emulator) -> None:
-    """A cancel that the service refuses is logged, and raises nothing."""
-    emulator.faults.add(method=service.methods["cancel"], code="PERMISSION_DENIED")
+def test_a_refused_cancel_does_not_hide_the_kill(
+    service: Service, task: Task, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cancel that is refused is repeated while there is time, since a grant may be on its way."""
+    monkeypatch.setattr(kill, "KILLED_WITHIN", 2.0)
+    emulator.faults.add(method=service.methods["cancel"], code="PERMISSION_DENIED", times=100)
 
     submitted(service, task).on_kill()
+    emulator.faults.clear()
 
-    assert emulator.requests.count(service.methods["cancel"]) == 1
+    assert 1 < emulator.requests.count(service.methods["cancel"]) < 10
+
+
+def test_a_killed_task_submits_nothing(service: Service, task: Task, emulator: Emulator) -> None:
+    """A task that was killed before its submit, and goes on as Airflow lets it, sends none."""
+    operator = service.run(labels=HANG)
+    operator.on_kill()
+
+    with pytest.raises(JobError, match="killed before it submitted"):
+        operator.execute(task.context)
+    assert emulator.requests.count(service.methods["create"]) == 0
 
 
 def test_a_kill_while_submitting_is_heard(service: Service, task: Task, emulator: Emulator) -> None:
@@ -93,6 +109,18 @@ def test_a_kill_while_submitting_is_heard(service: Service, task: Task, emulator
         operator.execute(task.context)
     thread.join()
     signal.signal(signal.SIGUSR1, before)
+
+    assert emulator.requests.count(service.methods["cancel"]) == 1
+
+
+def test_a_deadline_while_submitting_cancels(service: Service, task: Task, emulator: Emulator) -> None:
+    """A task whose time is up while it waits for the answer to its submit cancels what came of that."""
+    operator = service.run(labels=HANG, cancel_on_kill=False)
+    assert operator.hook  # imports take their time, and are not what is interrupted here
+    emulator.faults.add(method=service.methods["create"], after_commit=True, latency=6)
+
+    with pytest.raises(JobTimeout, match=r"deadline passed .* Asked the service to"), timeout(2):
+        operator.execute(task.context)
 
     assert emulator.requests.count(service.methods["cancel"]) == 1
 

@@ -113,16 +113,31 @@ class JobHook(ABC):
             return JobStatus.ACTIVE
         return status
 
-    def insist(self, call: Callable[..., T], *args: Any, within: float = 300.0, **kwargs: Any) -> T:
+    def insist(
+        self,
+        call: Callable[..., T],
+        *args: Any,
+        within: float = 300.0,
+        denied_within: float = 0.0,
+        **kwargs: Any,
+    ) -> T:
         """Repeat a call that may safely be repeated while it meets transient errors.
 
         :param call: what to call with the other arguments.
-        :param within: seconds after which the last error is raised.
+        :param within: seconds after which no other attempt begins, and the last error is raised.
+        :param denied_within: the same for an attempt that was answered 401 or 403, as it is for minutes
+            while grants and rotated keys spread.
         """
+        denied_until = time.monotonic() + min(within, denied_within)
+
+        def may_pass(error: BaseException) -> bool:
+            is_denied = self.failure_kind(error) is FailureKind.DENIED
+            return time.monotonic() < denied_until if is_denied else self.is_transient(error)
+
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(self.is_transient),
+            retry=tenacity.retry_if_exception(may_pass),
             wait=tenacity.wait_random_exponential(multiplier=1, max=30),
-            stop=tenacity.stop_after_delay(within),
+            stop=tenacity.stop_before_delay(within),
             before_sleep=tenacity.before_sleep_log(log, logging.WARNING),
             reraise=True,
         )

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout, conf
 
-from airflow_mljobs.exceptions import JobError
+from airflow_mljobs.exceptions import JobError, JobTimeout
 from airflow_mljobs.jobs import GiveUp, Job, JobStatus, Poller, Verdict, describe_change
 from airflow_mljobs.operators.job import JobOperator
-from airflow_mljobs.operators.submit import SubmitJobOperator, check_seconds
+from airflow_mljobs.operators.kill import CANCEL_WITHIN
+from airflow_mljobs.operators.submit import SubmitJobOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -36,8 +37,6 @@ class RunJobOperator(SubmitJobOperator):
 
     :param deferrable: wait in the triggerer; default ``[operators] default_deferrable``.
     :param wait_for_completion: when off, return as soon as the job is submitted.
-    :param poll_failure_tolerance: seconds for which the service may be out of reach before the task
-        fails; the job is left running then, and a retry attaches to it.
     """
 
     trigger_class: ClassVar[type[JobTrigger]]
@@ -48,26 +47,30 @@ class RunJobOperator(SubmitJobOperator):
         *,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         wait_for_completion: bool = True,
-        poll_failure_tolerance: float = 3600.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        check_seconds("poll_failure_tolerance", poll_failure_tolerance, minimum="at least 0")
         self.deferrable = deferrable
         self.wait_for_completion = wait_for_completion
-        self.poll_failure_tolerance = poll_failure_tolerance
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Find the task's job or submit it, wait for it, and return it."""
         begin = time.time()
-        job = self._obtain(context)
+        try:
+            job = self._obtain(context)
+        except AirflowTaskTimeout as error:
+            fates = [self._cancel(name) for name in self._our_jobs(within=CANCEL_WITHIN)]
+            fate = " ".join(fates) or "No job of it was found."
+            raise JobTimeout(
+                f"The task's deadline passed before it could wait for its job. {fate}"
+            ) from error
         context["ti"].xcom_push(key=JOB_NAME, value=job.name)
         self.show_page(context, job.url)
         self.on_submitted(job)
         if not self.wait_for_completion:
             return job.to_dict()
         if job.status is not JobStatus.ACTIVE:
-            return self._finish(self.hook.insist(self.hook.get_job, job.name))
+            return self._finish(self._insist(self.hook.get_job, job.name))
         deadline = begin + self.execution_timeout.total_seconds() if self.execution_timeout else None
         if self.deferrable:
             self.defer(

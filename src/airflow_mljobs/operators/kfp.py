@@ -198,7 +198,7 @@ class RetryKFPRunOperator(_OneKFPRunOperator, RunJobOperator):
         job: Job = self.hook.insist(self.hook.repeat_job, resource)
         return job
 
-    def _active_jobs(self) -> list[str]:
+    def _active_jobs(self, *, within: float) -> list[str]:
         # The run bears no mark of this task, which knows it by its id.
         if not self._identity:
             return []

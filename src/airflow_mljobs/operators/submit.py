@@ -1,12 +1,13 @@
-"""One job for each generation of a task: find it, or submit it, and cancel it when the task is killed."""
+"""One job for each generation of a task: find it, or submit it."""
 
 from __future__ import annotations
 
 import math
 import time
 from abc import abstractmethod
+from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from airflow_mljobs.exceptions import InvalidJobSpec, JobError
 from airflow_mljobs.jobs import (
@@ -14,20 +15,23 @@ from airflow_mljobs.jobs import (
     Attempt,
     FailureKind,
     Job,
-    JobStatus,
     Poller,
     Submit,
     TakeResult,
     TaskIdentity,
     adopt,
 )
-from airflow_mljobs.operators.job import JobOperator
+from airflow_mljobs.jobs.job import format_duration
+from airflow_mljobs.jobs.polling import DENIED_TOLERANCE
+from airflow_mljobs.operators.kill import KillableJobOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-SUBMITS = 4
-"""How often a submit may meet silence before the task fails; each time it is looked for first."""
+MOST_PAUSE = 60.0
+"""The longest pause, in seconds, between two submits that meet silence."""
+
+T = TypeVar("T")
 
 ENDING = timedelta(minutes=10)
 """How long a new attempt waits for the end of one that is being cancelled."""
@@ -43,12 +47,13 @@ def check_seconds(field: str, seconds: Any, *, minimum: str) -> None:
         raise InvalidJobSpec(field=field, value=seconds, rule=f"is {minimum} seconds")
 
 
-class SubmitJobOperator(JobOperator):
+class SubmitJobOperator(KillableJobOperator):
     """Has at most one job at a time, recognisable as its own, whatever crashes.
 
     :param poll_interval: seconds between two looks at the job.
-    :param cancel_on_kill: cancel the job when the task is killed, failed or cleared by a user.
     :param durable: find the job of an earlier try before submitting one. When off, every try submits.
+    :param poll_failure_tolerance: seconds for which the service may be out of reach before the task
+        fails; a job that is at work is left running then, and a retry attaches to it.
     """
 
     id_field: ClassVar[str] = "job_id"
@@ -58,23 +63,17 @@ class SubmitJobOperator(JobOperator):
         self,
         *,
         poll_interval: float = 30.0,
-        cancel_on_kill: bool = True,
         durable: bool = True,
+        poll_failure_tolerance: float = 3600.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         check_seconds("poll_interval", poll_interval, minimum="greater than 0")
+        check_seconds("poll_failure_tolerance", poll_failure_tolerance, minimum="at least 0")
+        self.poll_failure_tolerance = poll_failure_tolerance
         self.poll_interval = poll_interval
-        self.cancel_on_kill = cancel_on_kill
         self.durable = durable
-        self._job: Job | None = None
-        self._identity: TaskIdentity | None = None
-        self._killed = False
-
-    @property
-    @abstractmethod
-    def parent(self) -> str:
-        """Full name of what the jobs are listed below."""
+        self._denied_within = 0.0
 
     @abstractmethod
     def build(self) -> Any:
@@ -89,35 +88,6 @@ class SubmitJobOperator(JobOperator):
         :param attempt: which of the task's jobs it is.
         """
 
-    def on_kill(self) -> None:
-        """Cancel the job, when asked to, and say what has become of it."""
-        self._killed = True
-        if not self.cancel_on_kill:
-            name = self._job.name if self._job else "of this task, if there is one,"
-            page = f"; page: {self._job.url}" if self._job and self._job.url else ""
-            self.log.info("Task killed; job %s keeps running, as cancel_on_kill is off%s", name, page)
-            return
-        for name in [self._job.name] if self._job else self._active_jobs():
-            self.log.info("Task killed: %s", self._cancel(name))
-
-    def _active_jobs(self) -> list[str]:
-        if not self._identity:
-            return []
-        try:
-            found = self.hook.insist(self.hook.find_jobs, self._identity, parent=self.parent, within=10)
-        except Exception as error:
-            self.log.warning("Could not ask for jobs of this task (%s); one may be running", error)
-            return []
-        return [a.job.name for a in found if a.job.status is JobStatus.ACTIVE]
-
-    def _take(self, job: Job) -> Job:
-        self._job = job
-        if self._killed:
-            # The kill came while the answer to the submit was on its way, and found no job to cancel.
-            self.on_kill()
-            raise JobError(f"The task was killed while it submitted job {job.name}")
-        return job
-
     @staticmethod
     def _identify(context: Context) -> TaskIdentity:
         ti = context["ti"]
@@ -129,26 +99,23 @@ class SubmitJobOperator(JobOperator):
             epoch=ti.max_tries or 0,
         )
 
-    def _cancel(self, name: str) -> str:
-        try:
-            self.hook.insist(self.hook.cancel_job, name, within=20)
-        except Exception as error:  # a failing cancel must not hide why the task ended
-            return f"Job {name} could not be cancelled ({type(error).__name__}: {error}); it may still run."
-        return f"Asked the service to {self.hook.cancels_by} job {name}."
-
     def _obtain(self, context: Context) -> Job:
         # A first try refuses bad input before it asks anything. A later one first looks for its job, which
         # is at work perhaps while the template that it came from is gone.
-        resource = self.build() if (context["ti"].try_number or 1) <= 1 else None
+        is_first = (context["ti"].try_number or 1) <= 1
+        resource = self.build() if is_first else None
         if not self.durable:
             only = Submit(number=1, first=True)
-            return self._take(self.submit(resource or self.build(), identity=None, attempt=only))
+            resource = resource or self.build()
+            self._refuse_when_killed()
+            return self._take(self.submit(resource, identity=None, attempt=only))
         self._identity = identity = self._identify(context)
+        # A first try that may not ask has no job that it could lose, and a user who wants to know.
+        self._denied_within = 0.0 if is_first else DENIED_TOLERANCE
         unanswered: Exception | None = None
         submit: Submit | None = None
-        for number in range(SUBMITS):
-            if number:
-                time.sleep(2**number)
+        pause, give_up = 1.0, time.monotonic() + self.poll_failure_tolerance
+        while True:
             match self._look_for_ours(identity, sent=submit, error=unanswered):
                 case Attach(job=job):
                     self.log.info("Attached to job %s, which this task submitted before", job.name)
@@ -158,25 +125,41 @@ class SubmitJobOperator(JobOperator):
                     return self._take(job)
                 case decision:
                     if unanswered and self._is_taken(unanswered) and decision == submit:
-                        break
+                        raise self._id_taken(unanswered) from unanswered
                     submit = decision
             self._make_way(submit)
             resource = resource or self.build()
+            self._refuse_when_killed()
             try:
                 job = self.submit(resource, identity=identity, attempt=submit)
             except Exception as error:
                 unanswered = self._raise_unless_unanswered(error)
-                continue
-            self.log.info("Submitted job %s, attempt %d; page: %s", job.name, submit.number, job.url)
-            return self._take(job)
-        if unanswered and self._is_taken(unanswered):
-            raise InvalidJobSpec(
-                field=self.id_field,
-                value=getattr(self, self.id_field, None),
-                rule=f"must be free, but another task or run has a job of this id ({unanswered}); "
-                "a template such as {{ run_id }} in it makes it one of its own",
-            ) from unanswered
-        raise JobError(f"The service did not answer {SUBMITS} submits; no job was found") from unanswered
+            else:
+                self.log.info("Submitted job %s, attempt %d; page: %s", job.name, submit.number, job.url)
+                return self._take(job)
+            pause = min(2 * pause, MOST_PAUSE)
+            if time.monotonic() + pause > give_up:
+                lasted = format_duration(timedelta(seconds=self.poll_failure_tolerance))
+                raise JobError(f"No submit was answered for {lasted}; no job was found") from unanswered
+            time.sleep(pause)
+
+    def _id_taken(self, error: Exception) -> InvalidJobSpec:
+        return InvalidJobSpec(
+            field=self.id_field,
+            value=getattr(self, self.id_field, None),
+            rule=f"must be free, but another task or run has a job of this id ({error}); "
+            "a template such as {{ run_id }} in it makes it one of its own",
+        )
+
+    def _insist(self, call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        answer: T = self.hook.insist(
+            call,
+            *args,
+            within=self.poll_failure_tolerance,
+            denied_within=self._denied_within,
+            **kwargs,
+        )
+        return answer
 
     def _look_for_ours(
         self, identity: TaskIdentity, *, sent: Submit | None, error: Exception | None
@@ -184,7 +167,7 @@ class SubmitJobOperator(JobOperator):
         late = time.monotonic() + (self.hook.unseen_for(error) if error else 0.0)
         hidden = self._behind_taken_id(identity, sent) if sent and error and self._is_taken(error) else []
         while True:
-            found = self.hook.insist(self.hook.find_jobs, identity, parent=self.parent)
+            found = self._insist(self.hook.find_jobs, identity, parent=self.parent)
             decision = adopt([*found, *hidden], epoch=identity.epoch, cancelling=self.hook.cancelling)
             if not isinstance(decision, Submit) or time.monotonic() >= late:
                 return decision
@@ -207,7 +190,7 @@ class SubmitJobOperator(JobOperator):
     def _make_way(self, submit: Submit) -> None:
         for job in submit.superseded:
             if self.cancel_on_kill:
-                self.hook.insist(self.hook.cancel_job, job.name)
+                self._insist(self.hook.cancel_job, job.name)
                 verb = self.hook.cancels_by
                 self.log.info(
                     "This task was cleared: asked the service to %s job %s of before", verb, job.name
@@ -227,7 +210,7 @@ class SubmitJobOperator(JobOperator):
             words = getattr(error, "message", None) or str(error)
             rule = f"the service says: {words}"
             raise InvalidJobSpec(field="job", value=self.task_id, rule=rule) from error
-        if kind not in {FailureKind.UNAVAILABLE, FailureKind.EXISTS}:
+        if kind not in {FailureKind.UNAVAILABLE, FailureKind.QUOTA, FailureKind.EXISTS}:
             raise error
         self.log.warning("The submit met %s; looking whether there is a job of this task", error)
         return error

@@ -19,8 +19,11 @@ from airflow_mljobs.triggers.watch import Scope, build_hook, shared_watch
 LAST_LOOK = 10.0
 """Seconds after the deadline for which a look may still be under way."""
 
+ASK_WITHIN = 8.0
+"""Seconds for asking Airflow whether a task was killed."""
+
 CANCEL_WITHIN = 20.0
-"""Seconds for a cancel and its repeats; Airflow gives a killed trigger 30."""
+"""Seconds for a cancel and its repeats; Airflow gives a killed trigger 30 for both."""
 
 
 class JobTrigger(BaseTrigger):
@@ -55,6 +58,7 @@ class JobTrigger(BaseTrigger):
         self.deadline = deadline
         self.cancel_on_kill = cancel_on_kill
         self.poll_failure_tolerance = poll_failure_tolerance
+        self._page: str | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what rebuilds this trigger in a triggerer."""
@@ -123,6 +127,7 @@ class JobTrigger(BaseTrigger):
         if isinstance(look, Failure):
             self.log.warning("Could not look at job %s: %s", self.job_name, look.message)
             return before
+        self._page = look.url
         if change := describe_change(before, look):
             self.log.info(change)
         return look
@@ -136,34 +141,47 @@ class JobTrigger(BaseTrigger):
                 await asyncio.shield(kill)
 
     async def _kill(self) -> None:
-        if not self.cancel_on_kill:
-            self.log.info("Task killed; job %s keeps running, as cancel_on_kill is off", self.job_name)
-            return
+        where = f"; page: {self._page}" if self._page else ""
         try:
             # Losing a trigger to another triggerer looks like a kill; the task is then still deferred.
-            deferred = await sync_to_async(self._is_deferred, thread_sensitive=False)()
+            deferred = await sync_to_async(self._ask_whether_deferred, thread_sensitive=False)()
         except Exception as error:
             self.log.warning(
-                "Could not ask whether the task was killed (%s: %s); job %s is left running",
+                "Could not ask whether the task was killed (%s: %s); job %s is left running%s",
                 type(error).__name__,
                 error,
                 self.job_name,
+                where,
             )
             return
         if deferred:
             self.log.info("Task is still deferred: job %s is left to the next triggerer", self.job_name)
             return
+        if not self.cancel_on_kill:
+            words = "Task killed; job %s keeps running, as cancel_on_kill is off%s"
+            self.log.info(words, self.job_name, where)
+            return
         try:
             verb = await sync_to_async(self._cancel, thread_sensitive=False)()
         except Exception as error:
             self.log.warning(
-                "Task killed, but job %s could not be cancelled (%s: %s); it may still be running",
+                "Task killed, but job %s could not be cancelled (%s: %s); it may still be running%s",
                 self.job_name,
                 type(error).__name__,
                 error,
+                where,
             )
         else:
             self.log.info("Task killed: asked the service to %s job %s", verb, self.job_name)
+
+    def _ask_whether_deferred(self) -> bool:
+        import tenacity
+
+        # Airflow's own API may be busy, and what it does not answer now would be left running for ever.
+        retrying = tenacity.Retrying(
+            stop=tenacity.stop_before_delay(ASK_WITHIN), wait=tenacity.wait_fixed(1), reraise=True
+        )
+        return retrying(self._is_deferred)
 
     def _is_deferred(self) -> bool:
         from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
@@ -183,7 +201,7 @@ class JobTrigger(BaseTrigger):
     def _cancel(self) -> str:
         hook = build_hook(self.hook_class, self.hook_params)
         try:
-            hook.insist(hook.cancel_job, self.job_name, within=CANCEL_WITHIN)
+            hook.insist(hook.cancel_job, self.job_name, within=CANCEL_WITHIN, denied_within=CANCEL_WITHIN)
             return hook.cancels_by
         finally:
             hook.close()
