@@ -27,10 +27,11 @@ test: $(VENV)/ready $(KFP) lint ## Run every check and every test
 	$(RUN)/coverage erase
 	$(RUN)/coverage run -m pytest tests/unit
 	$(RUN)/coverage report --include='src/airflow_mljobs/jobs/*' --fail-under=100 --show-missing
-	$(RUN)/pytest tests --ignore=tests/unit
+	$(RUN)/pytest tests --ignore=tests/unit --ignore=tests/chaos
 
-chaos: $(VENV)/ready ## Kill, lose and refuse whatever can be, and count the jobs (TRIALS=200 SEED=0)
-	@PYTHONPATH=scripts:tests exec $(RUN)/python -m chaos --trials $(or $(TRIALS),200) --seed $(or $(SEED),0)
+chaos: $(VENV)/ready ## Kill, lose and refuse whatever can be, and count the jobs (TRIALS=228 SEED=0)
+	@PYTHONPATH=scripts:tests exec $(RUN)/python -m chaos \
+		$(if $(TRIALS),--trials $(TRIALS)) $(if $(SEED),--seed $(SEED))
 
 lint: $(VENV)/ready ## Run ruff, mypy and import-linter
 	$(RUN)/ruff check .

@@ -36,8 +36,12 @@ class AirflowClient:
 
     def api(self, method: str, path: str, **kwargs: Any) -> Any:
         """Send a request to Airflow's REST API and return its JSON."""
-        for _ in range(BUSY):
+        run_id = kwargs.get("json", {}).get("dag_run_id") if path.endswith("/dagRuns") else None
+        for repeats in range(BUSY):
             answer = self._session.request(method, f"{self.url}/api/v2/{path}", timeout=30, **kwargs)
+            if repeats and run_id and answer.status_code == 409:
+                # The error came after the run, whose id is our own, was made.
+                return self.api("GET", f"{path}/{run_id}")
             if answer.status_code != 500 or "Database error" not in answer.text:
                 break
             time.sleep(0.5)

@@ -75,13 +75,17 @@ class EmulatorServer:
         left: list[dict[str, Any]] = self._control("GET", "faults")
         return left
 
-    def forget_faults(self) -> None:
-        """Answer as the services do again."""
-        self._control("DELETE", "faults")
+    def forget_faults(self, containing: str | None = None) -> None:
+        """Answer as the services do again, or do so to the requests that contain a text."""
+        self._control("DELETE", "faults", params={"containing": containing})
 
-    def requests(self) -> dict[str, int]:
-        """Return how many requests arrived, by method."""
-        counts: dict[str, int] = self._control("GET", "requests")
+    def keep_requests(self, method: str) -> None:
+        """Keep what requests of a method say, until the next restart, to count those that contain a text."""
+        self._control("POST", "requests", json={"keep": method})
+
+    def requests(self, containing: str | None = None) -> dict[str, int]:
+        """Return how many requests arrived, by method; with a text, how many kept ones contain it."""
+        counts: dict[str, int] = self._control("GET", "requests", params={"containing": containing})
         return counts
 
     def _control(self, verb: str, path: str, **kwargs: Any) -> Any:

@@ -7,6 +7,7 @@ request, on the event loop, for a lock that another one holds until the event lo
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import subprocess
 import tempfile
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from processes import Servers, free_port, wait_until
+from processes import Servers, StackError, free_port, wait_until
 
 PLACES = "/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin"
 """Where distributions put the server's programs, off the search path."""
@@ -25,7 +26,9 @@ USER = "postgres"
 
 
 def find_programs() -> Path | None:
-    """Return the folder of the server's programs, or nothing where it is not installed."""
+    """Return the folder of the server's programs, or nothing where it is not installed, or cannot run."""
+    if _is_root() and USER not in {entry.pw_name for entry in pwd.getpwall()}:
+        return None
     if initdb := shutil.which("initdb"):
         return Path(initdb).resolve().parent
     found = [folder for place in PLACES for folder in Path("/").glob(place.lstrip("/"))]
@@ -40,14 +43,16 @@ def postgresql(programs: Path, servers: Servers, *, log: Path) -> Iterator[str]:
     :param servers: what it is ended with.
     :param log: for its output.
     """
-    run_as: dict[str, Any] = {"user": USER} if os.geteuid() == 0 else {}
+    run_as: dict[str, Any] = {"user": USER} if _is_root() else {}
     # Short, for the name of its socket, and open to whom it runs as.
     with tempfile.TemporaryDirectory(prefix="mljobs-") as folder:
         if run_as:
             shutil.chown(folder, USER)
         data, port = Path(folder) / "data", free_port()
         initdb = [str(programs / "initdb"), "--auth=trust", "--username=airflow", f"--pgdata={data}"]
-        subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, cwd=folder, **run_as)
+        made = subprocess.run(initdb, check=False, capture_output=True, text=True, cwd=folder, **run_as)
+        if made.returncode != 0:
+            raise StackError(f"PostgreSQL could not make a database: {made.stderr.strip()[-2000:]}")
         argv = [str(programs / "postgres"), "-D", str(data), "-p", str(port), "-k", folder, "-c", "fsync=off"]
         argv += ["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"]
         server = servers.start("PostgreSQL", argv, env=os.environ, log=log, **run_as)
@@ -60,3 +65,7 @@ def postgresql(programs: Path, servers: Servers, *, log: Path) -> Iterator[str]:
 
         wait_until(is_up, within=60, what="PostgreSQL's start")
         yield f"postgresql+psycopg2://airflow@127.0.0.1:{port}/postgres"
+
+
+def _is_root() -> bool:
+    return os.geteuid() == 0

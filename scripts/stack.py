@@ -44,6 +44,8 @@ class Stack:
     url: str = field(default_factory=lambda: f"http://localhost:{free_port()}")
     servers: Servers = field(default_factory=Servers)
     _secret: str = field(default_factory=lambda: secrets.token_hex(32))
+    _worker_logs: int = field(default_factory=free_port)
+    _trigger_logs: int = field(default_factory=free_port)
     emulator: EmulatorServer = field(init=False)
     airflow: AirflowClient = field(init=False)
 
@@ -87,6 +89,10 @@ class Stack:
         # Settings of another Airflow on this machine are not ours.
         env = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")}
         env |= self._own_settings() | dict(self.settings)
+        if words[0] == "triggerer" and self.servers.named("triggerer"):
+            # Each serves its logs at a port that it must have to itself. The API server asks at the first
+            # one's only; the second one's logs it reads from the disk that they share.
+            env["AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT"] = str(free_port())
         return self.servers.start(words[0], argv, env=env, log=self.home / f"{words[0]}.log")
 
     def _start_airflow(self) -> Callable[[], bool]:
@@ -139,8 +145,8 @@ class Stack:
             "AIRFLOW__API__PORT": self.url.rpartition(":")[2],
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API__WORKERS": "1",
-            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
-            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(self._worker_logs),
+            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(self._trigger_logs),
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",

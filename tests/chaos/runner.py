@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import postgresql
-from chaos.points import ALONE, EMULATOR_RESTARTED, STORM, STORM_AND_KILL, TRIGGERER_KILLED
-from chaos.trial import CANCELS, CREATES, Trial, Verdict
+from chaos.finding import Finding
+from chaos.points import ALONE, EMULATOR_RESTARTED, STORM, STORM_AND_KILL, TRIGGERER_KILLED, Point
+from chaos.services import CANCELS, CREATES
+from chaos.trial import Trial
 from chaos.world import World
 from stack import Stack
 
@@ -56,29 +57,31 @@ class Weather:
 
 
 BAD_WEATHER = Weather(before=_storm, after=lambda stack: stack.emulator.forget_faults())
-WEATHER = {
-    TRIGGERER_KILLED.name: Weather(amid=_replace_triggerer),
-    EMULATOR_RESTARTED.name: Weather(amid=lambda stack: stack.emulator.restart()),
-    STORM.name: BAD_WEATHER,
-    STORM_AND_KILL.name: BAD_WEATHER,
-}
+WEATHER = (
+    (TRIGGERER_KILLED, Weather(amid=_replace_triggerer)),
+    (STORM, BAD_WEATHER),
+    (STORM_AND_KILL, BAD_WEATHER),
+)
+RESTART = Weather(amid=lambda stack: stack.emulator.restart())
 
 
 @dataclass(kw_only=True)
 class Outcome:
-    """What came of a number of trials.
+    """What came of a number of trials."""
 
-    :param verdicts: by trial.
-    :param sent: methods of which not as many requests were sent as had to be: sent, and expected.
-    """
+    findings: list[tuple[Trial, Finding]] = field(default_factory=list)
 
-    verdicts: list[tuple[Trial, Verdict]] = field(default_factory=list)
-    sent: dict[str, tuple[int, int]] = field(default_factory=dict)
+    @property
+    def idle(self) -> list[str]:
+        """The points all of whose trials were disturbed too late: of them nothing was shown."""
+        names = {trial.point.name: None for trial, _ in self.findings}
+        hit = {trial.point.name for trial, _ in self.findings if not trial.missed}
+        return [name for name in names if name not in hit]
 
     @property
     def is_good(self) -> bool:
-        """Whether nothing was wrong."""
-        return not self.sent and all(verdict.is_good for _, verdict in self.verdicts)
+        """Whether nothing was wrong, and each point was shown."""
+        return not self.idle and all(finding.is_good for _, finding in self.findings)
 
 
 def stack_for_trials(home: Path, root: Path) -> Stack:
@@ -103,33 +106,46 @@ def run_trials(
     world: World,
     *,
     at_once: int,
-    say: Callable[[Trial, Verdict], None] = lambda trial, verdict: None,
+    say: Callable[[Trial, Finding], None] = lambda trial, finding: None,
 ) -> Outcome:
     """Run the trials of these seeds.
 
     :param at_once: how many side by side.
     :param say: told of each that has ended.
+    :raises StackError: when a server has ended by itself.
     """
+    for method in (*CREATES.values(), *CANCELS.values()):
+        world.stack.emulator.keep_requests(method)
     world.stack.airflow.wait_for_dag(Trial(seed=0, world=world).dag_id)
     trials = [Trial(seed=seed, world=world) for seed in seeds]
-    outcome = Outcome()
-    alone = [trial for trial in trials if trial.point in ALONE]
-    before = Counter(world.stack.emulator.requests())
-    for trial in _side_by_side(lambda trial: trial.run(), alone, at_once):
+    for trial in _side_by_side(Trial.run, [trial for trial in trials if trial.point in ALONE], at_once):
         say(trial, trial.judge())
+    for point, weather in WEATHER:
+        _run_in_groups(trials, point, weather, at_once=at_once, say=say)
+    # Before the service forgets what it was asked.
+    for trial in trials:
+        trial.count_requests()
+    _run_in_groups(trials, EMULATOR_RESTARTED, RESTART, at_once=at_once, say=say)
     # Again, now that whatever comes late has come.
-    world.look_again(trial.name for trial in alone)
-    outcome.verdicts += [(trial, trial.judge()) for trial in alone]
-    outcome.sent = _unexpected(alone, Counter(world.stack.emulator.requests()) - before)
-    for name, weather in WEATHER.items():
-        caught = [trial for trial in trials if trial.point.name == name]
-        for begin in range(0, len(caught), at_once):
-            group = caught[begin : begin + at_once]
-            _run_together(group, weather, world.stack)
-            for trial in group:
-                outcome.verdicts.append((trial, trial.judge()))
-                say(*outcome.verdicts[-1])
-    return outcome
+    world.look_again(trial.name for trial in trials)
+    world.check()
+    return Outcome(findings=[(trial, trial.judge()) for trial in trials])
+
+
+def _run_in_groups(
+    trials: Sequence[Trial],
+    point: Point,
+    weather: Weather,
+    *,
+    at_once: int,
+    say: Callable[[Trial, Finding], None],
+) -> None:
+    caught = [trial for trial in trials if trial.point == point]
+    for begin in range(0, len(caught), at_once):
+        group = caught[begin : begin + at_once]
+        _run_together(group, weather)
+        for trial in group:
+            say(trial, trial.judge())
 
 
 def _side_by_side(deed: Callable[[Trial], None], trials: Sequence[Trial], at_once: int) -> Iterator[Trial]:
@@ -138,6 +154,7 @@ def _side_by_side(deed: Callable[[Trial], None], trials: Sequence[Trial], at_onc
         try:
             for future in as_completed(done):
                 future.result()
+                done[future].world.check()
                 yield done[future]
         except BaseException:
             # A Ctrl-C must not wait for what the trials wait for.
@@ -146,31 +163,21 @@ def _side_by_side(deed: Callable[[Trial], None], trials: Sequence[Trial], at_onc
             raise
 
 
-def _run_together(group: Sequence[Trial], weather: Weather, stack: Stack) -> None:
+def _run_together(group: Sequence[Trial], weather: Weather) -> None:
+    world = group[0].world
     if weather.before:
-        weather.before(stack)
+        weather.before(world.stack)
     try:
         if weather.amid:
-            list(_side_by_side(lambda trial: trial.start_and_wait(), group, len(group)))
-            weather.amid(stack)
-            list(_side_by_side(lambda trial: trial.await_rest(), group, len(group)))
+            list(_side_by_side(Trial.start_and_wait, group, len(group)))
+            world.look_again(trial.name for trial in group)
+            for trial in group:
+                trial.note_whether_at_work()
+            with world.unseen():
+                weather.amid(world.stack)
+            list(_side_by_side(Trial.await_rest, group, len(group)))
         else:
-            list(_side_by_side(lambda trial: trial.run(), group, len(group)))
+            list(_side_by_side(Trial.run, group, len(group)))
     finally:
         if weather.after:
-            weather.after(stack)
-
-
-def _unexpected(trials: Sequence[Trial], sent: Counter[str]) -> dict[str, tuple[int, int]]:
-    expected: Counter[str] = Counter()
-    for trial in trials:
-        expected[CREATES[trial.service]] += len(trial.point.jobs) + trial.point.refused
-        expected[CANCELS[trial.service]] += trial.point.cancels
-    counted = {
-        method: sum(count for name, count in sent.items() if name.endswith(method)) for method in expected
-    }
-    return {
-        method: (counted[method], expected[method])
-        for method in expected
-        if counted[method] != expected[method]
-    }
+            weather.after(world.stack)

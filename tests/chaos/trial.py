@@ -1,69 +1,37 @@
-"""One task, one disturbance, one verdict."""
+"""One task and one disturbance."""
 
 from __future__ import annotations
 
 import contextlib
 import random
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import psutil
 
+from chaos.finding import Finding, judge
 from chaos.points import ALONE, TOGETHER, Point
+from chaos.services import CANCELS, CREATES, status_of
 from chaos.world import TooLate, World
 from processes import StackError
 
 T = TypeVar("T")
 
-CREATES = {
-    "pipeline_job": "PipelineService/CreatePipelineJob",
-    "custom_job": "JobService/CreateCustomJob",
-    "notebook_execution_job": "NotebookService/CreateNotebookExecutionJob",
-    "mlengine_job": "ml.v1/CreateJob",
-    "kfp_run": "kfp.v2beta1/CreateRun",
-    "kfp_run_v1": "kfp.v1beta1/CreateRun",
-}
-"""What creates a job, by service."""
-
-CANCELS = {
-    "pipeline_job": "PipelineService/CancelPipelineJob",
-    "custom_job": "JobService/CancelCustomJob",
-    # It has no call to cancel: to delete a job is to stop it.
-    "notebook_execution_job": "NotebookService/DeleteNotebookExecutionJob",
-    "mlengine_job": "ml.v1/CancelJob",
-    "kfp_run": "kfp.v2beta1/TerminateRun",
-    "kfp_run_v1": "kfp.v1beta1/TerminateRun",
-}
-"""What stops a job, by service."""
-
 VARIANTS = [(point, mode) for point in (*ALONE, *TOGETHER) for mode in point.modes]
-WITHIN = 180.0
-"""Seconds for each thing that a trial waits for."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """What was wrong with a trial; all zero and no words when nothing was."""
-
-    duplicates: int = 0
-    orphans: int = 0
-    wrong: int = 0
-    words: str = ""
-
-    @property
-    def is_good(self) -> bool:
-        """Whether nothing was wrong."""
-        return not (self.duplicates or self.orphans or self.wrong)
 
 
 @dataclass(kw_only=True)
 class Trial:
-    """A task of one service and mode that is disturbed at one point; all of it follows from the seed.
+    """A task of one service and mode that is disturbed at one point; all that we do follows from the seed.
+
+    What does not: which requests a storm hits, and who is faster.
 
     :param seed: from 0; the first `len(VARIANTS)` seeds have every point in every mode, each next round of
         them the same with the next service.
+    :param trouble: what kept it from being carried out.
+    :param sent: how many creates and cancels reached the service, once they were counted.
     """
 
     seed: int
@@ -71,8 +39,10 @@ class Trial:
     service: str = field(init=False)
     mode: str = field(init=False)
     point: Point = field(init=False)
-    missed: bool = False
     trouble: str = ""
+    sent: tuple[int, int] | None = None
+    _met_nothing: bool = field(default=False, init=False)
+    _has_killed: bool = field(default=False, init=False)
     _random: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -93,28 +63,26 @@ class Trial:
 
     def run(self) -> None:
         """Run it to its end."""
-        try:
+        with self._troubles():
             self.start()
             self.point.act(self)
-        except (TooLate, StackError) as error:
-            self.trouble = str(error)
         self.await_rest()
 
     def start_and_wait(self) -> None:
         """Start it, and wait until its task waits for its job."""
-        try:
+        with self._troubles():
             self.start()
             self.wait_until_watched()
-        except (TooLate, StackError) as error:
-            self.trouble = str(error)
 
     def start(self) -> None:
-        """Start the run."""
+        """Start the run, with the fault of its first create in wait."""
         self.world.watch(self.name)
-        seconds = "0-5" if self.point.name == "clear after success" else "5"
+        if self.point.fault:
+            method = CREATES[self.service]
+            self.world.stack.emulator.fail(method=method, containing=self.name, **self.point.fault)
         conf = {
             "name": self.name,
-            "seconds": seconds,
+            "seconds": self.point.seconds,
             "first": self.point.first,
             "stubborn": self.point.stubborn,
         }
@@ -123,7 +91,7 @@ class Trial:
 
     def wait(self, look: Callable[[], T | None], *, what: str) -> T:
         """Wait for something to be seen."""
-        return self.world.wait(look, within=WITHIN, what=what)
+        return self.world.wait(look, what=what)
 
     def pause(self, *, most: float) -> None:
         """Let a little time pass, chosen by the seed: a disturbance may come at any moment."""
@@ -137,6 +105,23 @@ class Trial:
         """Return the task's state."""
         return self.world.tasks.get(self.name, {}).get("state")
 
+    def tries(self) -> int:
+        """Return how many tries the task has had, the present one included."""
+        return int(self.world.tasks.get(self.name, {}).get("try_number") or 0)
+
+    def result(self) -> Any:
+        """Return what the task has returned, or nothing."""
+        return self.world.stack.airflow.xcom(self.dag_id, self.name, "run")
+
+    @property
+    def missed(self) -> bool:
+        """Whether the disturbance came too late to disturb.
+
+        So does a kill that meets a process which has handed its task over already, or reported its success.
+        """
+        in_vain = self._has_killed and self.task_state() == "success" and self.tries() < self.point.tries
+        return self._met_nothing or in_vain
+
     def jobs(self) -> list[dict[str, Any]]:
         """Return the trial's jobs, oldest first."""
         return self.world.jobs_of(self.name)
@@ -145,14 +130,13 @@ class Trial:
         """Return how its jobs are, oldest first."""
         return [status_of(job["state"]) for job in self.jobs()]
 
-    def fail_create(self, **fault: Any) -> None:
-        """Have the trial's next create fail."""
-        self.world.stack.emulator.fail(method=CREATES[self.service], containing=self.name, **fault)
+    def has_fault_left(self) -> bool:
+        """Tell whether no create has met the fault that was meant for it."""
+        return any(fault["containing"] == self.name for fault in self.world.stack.emulator.faults())
 
     def wait_for_create(self) -> None:
         """Wait until a create has met the fault that was meant for it."""
-        faults = self.world.stack.emulator.faults
-        self.wait(lambda: all(fault["containing"] != self.name for fault in faults()), what="The create")
+        self.wait(lambda: not self.has_fault_left(), what="The create")
 
     def wait_until_watched(self) -> None:
         """Wait until the task says that it has looked at its job.
@@ -160,17 +144,14 @@ class Trial:
         In the second between a deferral and the start of its trigger nobody could hear of a kill.
         """
         self.wait(
-            lambda: any(f"Job {job['name']} is" in self.log() for job in self.jobs()),
+            lambda: any(f"Job {job['name']} is" in self.log(self.tries()) for job in self.jobs()),
             what="A look at the job",
         )
 
-    def log(self) -> str:
-        """Return the log of the task's present try."""
-        task = self.world.tasks.get(self.name)
-        if not task:
-            return ""
+    def log(self, number: int) -> str:
+        """Return the log of one of the task's tries."""
         try:
-            return self.world.stack.airflow.task_log(self.dag_id, self.name, "run", task["try_number"])
+            return self.world.stack.airflow.task_log(self.dag_id, self.name, "run", number)
         except StackError:  # there is none yet
             return ""
 
@@ -200,67 +181,58 @@ class Trial:
         """Send a signal to the process that works on the task; that none does is noted."""
         process = self.process()
         if process is None:
-            self.missed = True
+            self._met_nothing = True
             return
-        with contextlib.suppress(psutil.NoSuchProcess):
+        try:
             if and_its_parent:
                 process.parents()[0].send_signal(number)
             process.send_signal(number)
+            self._has_killed = True
+        except (psutil.NoSuchProcess, IndexError):
+            self._met_nothing = True
+
+    def note_whether_at_work(self) -> None:
+        """Note that a disturbance of all will miss this one, unless its task now waits for a job at work."""
+        waiting = "deferred" if self.mode == "deferrable" else "running"
+        self._met_nothing = self.task_state() != waiting or self.statuses() != ["active"]
+
+    def count_requests(self) -> None:
+        """Count the creates and cancels of it that reached the service, where their number is certain."""
+        if not self.point.counted:
+            return
+        with self._troubles():
+            names = self.world.names_of(self.name)
+            cancels = sum(self._count(CANCELS, containing=name.rpartition("/")[2]) for name in names)
+            self.sent = self._count(CREATES, containing=self.name), cancels
+
+    def _count(self, methods: Mapping[str, str], *, containing: str) -> int:
+        counts = self.world.stack.emulator.requests(containing)
+        return sum(count for method, count in counts.items() if method.endswith(methods[self.service]))
 
     def await_rest(self) -> None:
         """Wait until everything is as it must be, or long enough."""
         if not self.trouble:
             with contextlib.suppress(TooLate):
                 self.wait(lambda: self.judge().is_good, what="What had to come")
+        with self._troubles():
+            if self.point.fault and self.has_fault_left():
+                self.world.stack.emulator.forget_faults(containing=self.name)
+                raise TooLate(self.trouble or "no create has met the fault that was meant for it")
         self.world.forget(self.name)
 
-    def judge(self) -> Verdict:
+    @contextlib.contextmanager
+    def _troubles(self) -> Iterator[None]:
+        try:
+            yield
+        except (TooLate, OSError, StackError) as error:
+            self.trouble = str(error) or type(error).__name__
+
+    def judge(self) -> Finding:
         """Compare what there is with what had to come."""
-        expected = self.expected_jobs
-        if self.trouble:
-            return Verdict(wrong=1, words=self.trouble)
-        if self.task_state() != self.point.state or self.statuses() != expected:
-            return self._wrong(expected)
-        if self.point.state == "success" and not self._has_result():
-            return Verdict(wrong=1, words=f"the result is not that of job {self.jobs()[-1]['name']}")
-        return Verdict()
-
-    @property
-    def expected_jobs(self) -> list[str]:
-        """How the jobs must end, in the service's own terms."""
-        if self.service == "notebook_execution_job":  # what is stopped by deleting it leaves nothing
-            return [status for status in self.point.jobs if status != "cancelled"]
-        if self.service.startswith("kfp"):  # what is terminated ends as failed
-            return ["failed" if status == "cancelled" else status for status in self.point.jobs]
-        return list(self.point.jobs)
-
-    def _wrong(self, expected: list[str]) -> Verdict:
-        statuses, state = self.statuses(), self.task_state()
-        duplicates = max(0, len(statuses) - len(expected))
-        orphans = max(0, statuses.count("active") - expected.count("active"))
-        return Verdict(
-            duplicates=duplicates,
-            orphans=orphans,
-            wrong=int(state != self.point.state or not (duplicates or orphans)),
-            words=f"task {state}, jobs {statuses}; expected: task {self.point.state}, jobs {expected}",
-        )
-
-    def _has_result(self) -> bool:
-        result = self.world.stack.airflow.xcom(self.dag_id, self.name, "run")
-        job = self.jobs()[-1]
-        return bool(result) and (result["name"], result["status"]) == (job["name"], "succeeded")
+        try:
+            return judge(self)
+        except (OSError, StackError) as error:
+            return Finding(wrong=1, words=f"it cannot be judged: {error}")
 
     def _airflow(self, verb: str, path: str, **kwargs: Any) -> None:
         self.world.stack.airflow.api(verb, path, **kwargs)
-
-
-def status_of(state: str) -> str:
-    """Tell from any service's word for a state what it comes to."""
-    for status, endings in {
-        "succeeded": ("SUCCEEDED",),
-        "failed": ("FAILED",),
-        "cancelled": ("CANCELLED", "CANCELED"),
-    }.items():
-        if state.endswith(endings):
-            return status
-    return "active"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -32,12 +33,17 @@ class World:
     """Looks for all trials at once, and lets each wait for what it needs to see.
 
     :param stack: a running Airflow and emulator.
+    :param within: seconds for each thing that is waited for.
     """
 
     stack: Stack
+    within: float = 180.0
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
     jobs: list[dict[str, Any]] = field(default_factory=list)
+    _seen: dict[str, dict[str, Any]] = field(default_factory=dict)
     _watched: set[str] = field(default_factory=set)
+    _looking: threading.Lock = field(default_factory=threading.Lock)
+    _loss: StackError | None = None
     _news: threading.Condition = field(default_factory=threading.Condition)
     _ended: threading.Event = field(default_factory=threading.Event)
 
@@ -66,18 +72,32 @@ class World:
 
     def look_again(self, runs: Iterable[str]) -> None:
         """Look at the tasks of runs, and at the jobs, once and now."""
-        self.tasks |= self._tasks_of(sorted(runs))
-        self.jobs = self.stack.emulator.jobs()
+        with self._looking:
+            self._look(runs)
 
-    def wait(self, look: Callable[[], T | None], *, within: float, what: str) -> T:
+    @contextmanager
+    def unseen(self) -> Iterator[None]:
+        """Look at nothing meanwhile: a server is ended and another one started in its place."""
+        with self._looking:
+            yield
+
+    def check(self) -> None:
+        """Raise when a server has ended by itself: whatever is seen from then on says nothing of the trials.
+
+        :raises StackError: with the server's name and its last words.
+        """
+        if self._loss:
+            raise self._loss
+
+    def wait(self, look: Callable[[], T | None], *, what: str) -> T:
         """Return the first answer that is not empty, asked for again after each look at the world.
 
         :raises TooLate: when there is none in time.
         """
-        until = time.monotonic() + within
+        until = time.monotonic() + self.within
         while not (answer := look()):
             if time.monotonic() > until or self._ended.is_set():
-                raise TooLate(f"{what} did not come within {within:.0f} s")
+                raise TooLate(f"{what} did not come within {self.within:.0f} s")
             with self._news:
                 self._news.wait(timeout=1.0)
         return answer
@@ -88,8 +108,11 @@ class World:
 
     def jobs_of(self, name: str) -> list[dict[str, Any]]:
         """Return the jobs that carry a trial's name, oldest first."""
-        found = [job for job in self.jobs if name in f"{job['display_name']} {job['labels'].get('name')}"]
-        return sorted(found, key=lambda job: str(job["created"]))
+        return sorted(_of(name, self.jobs), key=lambda job: str(job["created"]))
+
+    def names_of(self, name: str) -> list[str]:
+        """Return the names of all jobs that ever carried a trial's name, deleted ones included."""
+        return [job["name"] for job in _of(name, self._seen.values())]
 
     def process_of(self, run_id: str) -> psutil.Process | None:
         """Return the process that works on a task, when one does."""
@@ -100,16 +123,23 @@ class World:
 
     def _run(self) -> None:
         while not self._ended.wait(EVERY):
-            try:
-                self._look()
-            except (OSError, StackError):  # what is looked at is being killed and started anew
-                continue
+            with self._looking:
+                try:
+                    for server in self.stack.servers.running:
+                        server.check()
+                except StackError as error:
+                    self._loss = error
+                    self.end()
+                    return
+                with suppress(OSError, StackError):  # one that is too busy answers at the next look
+                    self._look(self._watched)
 
-    def _look(self) -> None:
+    def _look(self, runs: Iterable[str]) -> None:
         jobs = self.stack.emulator.jobs()
-        tasks = self._tasks_of(sorted(self._watched))
+        tasks = self._tasks_of(sorted(runs))
         with self._news:
             self.jobs = jobs
+            self._seen |= {job["name"]: job for job in jobs}
             self.tasks |= tasks
             self._news.notify_all()
 
@@ -120,3 +150,7 @@ class World:
             path = "dags/~/dagRuns/~/taskInstances/list"
             found += self.stack.airflow.api("POST", path, json=body)["task_instances"]
         return {task["dag_run_id"]: task for task in found}
+
+
+def _of(name: str, jobs: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [job for job in jobs if name in f"{job['display_name']} {job['labels'].get('name')}"]

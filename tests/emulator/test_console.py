@@ -68,6 +68,23 @@ def test_faults_and_requests(emulator: Emulator, jobs: JobServiceClient) -> None
     assert emulator.requests.counts() == {}
 
 
+def test_faults_and_requests_of_one_job(emulator: Emulator, jobs: JobServiceClient) -> None:
+    """The faults meant for a text are cleared without the others, and requests that contain it counted."""
+    faults, counts = (f"{emulator.http_url}/_emulator/{part}" for part in ("faults", "requests"))
+    assert requests.post(counts, json={"keep": "ListCustomJobs"}, timeout=5).ok
+    assert requests.post(counts, json={"kept": "ListCustomJobs"}, timeout=5).status_code == 400
+    for text in ("mine", "yours"):
+        emulator.faults.add(method="*", code="UNAVAILABLE", containing=text)
+    list(jobs.list_custom_jobs(parent=PARENT))
+
+    (left,) = requests.delete(faults, params={"containing": "mine"}, timeout=5).json()
+    assert left["containing"] == "yours"
+    assert requests.get(counts, params={"containing": PARENT}, timeout=5).json() == {
+        "google.cloud.aiplatform.v1.JobService/ListCustomJobs": 1
+    }
+    assert requests.get(counts, params={"containing": "mine"}, timeout=5).json() == {}
+
+
 @pytest.mark.parametrize(
     "body", ['{"method": "*"}', '{"metod": "*"}', "[]", "{", '{"method": "*", "code": "NO"}']
 )

@@ -129,3 +129,19 @@ def test_requests_are_counted(emulator: Emulator, jobs: JobServiceClient) -> Non
 
     emulator.requests.reset()
     assert emulator.requests.counts() == {}
+
+
+def test_requests_for_one_job_are_counted(emulator: Emulator, jobs: JobServiceClient) -> None:
+    """What requests of a method say is kept when asked for, and those that contain a text are counted."""
+    emulator.requests.keep("JobService/GetCustomJob")
+    names = [jobs.create_custom_job(parent=PARENT, custom_job=custom_job()).name for _ in range(2)]
+    for name in (*names, names[0]):
+        jobs.get_custom_job(name=name)
+
+    method = "google.cloud.aiplatform.v1.JobService/GetCustomJob"
+    assert emulator.requests.counts(containing=names[0]) == {method: 2}
+    assert emulator.requests.counts(containing=names[1]) == {method: 1}
+    assert emulator.requests.counts(containing=PARENT) == {method: 3}, "not of methods that are not kept"
+
+    emulator.requests.reset()
+    assert emulator.requests.counts(containing=names[0]) == {}

@@ -48,7 +48,7 @@ class Console:
             Route("/_emulator/jobs", self._jobs),
             Route("/_emulator/jobs/{name:path}", self._job),
             Route("/_emulator/logs/{name:path}", self._log),
-            Route("/_emulator/requests", self._requests),
+            Route("/_emulator/requests", self._requests, methods=["GET", "POST"]),
             Route("/_emulator/requests/reset", self._reset_requests, methods=["POST"]),
             Route("/_emulator/faults", self._faults, methods=["GET", "POST", "DELETE"]),
             Route("/_emulator/clock", self._clock, methods=["GET", "POST"]),
@@ -129,7 +129,13 @@ class Console:
         return self._emulator.store.get(request.path_params["name"])
 
     async def _requests(self, request: Request) -> Response:
-        return JSONResponse(self._emulator.requests.counts())
+        counted = self._emulator.requests
+        if request.method == "POST":
+            try:
+                counted.keep(str(json.loads(await request.body())["keep"]))
+            except (KeyError, TypeError, ValueError) as error:
+                return _refuse(error)
+        return JSONResponse(counted.counts(containing=request.query_params.get("containing", "")))
 
     async def _reset_requests(self, request: Request) -> Response:
         self._emulator.requests.reset()
@@ -138,7 +144,7 @@ class Console:
     async def _faults(self, request: Request) -> Response:
         faults = self._emulator.faults
         if request.method == "DELETE":
-            faults.clear()
+            faults.clear(containing=request.query_params.get("containing"))
         elif request.method == "POST":
             try:
                 faults.add(**json.loads(await request.body()))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import random
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import grpc
+
+KEPT = 5_000
+"""How many requests' words are kept at most: those that came last."""
 
 
 def matches(wanted: str, method: str) -> bool:
@@ -114,10 +117,12 @@ class Faults:
         with self._lock:
             return list(self._queue)
 
-    def clear(self) -> None:
-        """Forget all faults."""
+    def clear(self, *, containing: str | None = None) -> None:
+        """Forget all faults, or those that are meant for requests that contain just this text."""
         with self._lock:
-            self._queue.clear()
+            self._queue = [
+                fault for fault in self._queue if containing is not None and fault.containing != containing
+            ]
 
     def delay(self, fault: Fault) -> None:
         """Hold the request back for the fault's latency, unless the emulator is stopping."""
@@ -130,20 +135,38 @@ class Faults:
 
 
 class Requests:
-    """How many requests arrived, by full method name, those that met a fault included."""
+    """How many requests arrived, by full method name, those that met a fault included.
+
+    What they said is kept for the methods named to `keep`, so that those that contain a text can be counted.
+    """
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
+        self._keeping: set[str] = set()
+        self._kept: deque[tuple[str, str]] = deque(maxlen=KEPT)
         self._lock = threading.Lock()
 
-    def record(self, method: str) -> None:
-        """Count one request."""
+    def keep(self, method: str) -> None:
+        """Keep from now on what requests say whose full method name ends in this one."""
+        with self._lock:
+            self._keeping.add(method)
+
+    def record(self, method: str, text: Callable[[], str]) -> None:
+        """Count one request.
+
+        :param method: its full method name.
+        :param text: gives the request as text, for methods of which it is kept.
+        """
         with self._lock:
             self._counts[method] += 1
+            if any(matches(wanted, method) for wanted in self._keeping):
+                self._kept.append((method, text()))
 
-    def counts(self) -> dict[str, int]:
-        """Give the count of each method that was called."""
+    def counts(self, *, containing: str = "") -> dict[str, int]:
+        """Give the count of each method that was called; with a text, of kept requests that contain it."""
         with self._lock:
+            if containing:
+                return dict(Counter(method for method, text in self._kept if containing in text))
             return dict(self._counts)
 
     def count(self, method: str) -> int:
@@ -154,3 +177,4 @@ class Requests:
         """Start counting from zero."""
         with self._lock:
             self._counts.clear()
+            self._kept.clear()

@@ -119,7 +119,7 @@ class HttpGateway:
         return Route(path, endpoint, methods=[verb], name=f"{self.service}/{method}")
 
     def _answer(self, name: str, handle: Handle, ask: Ask) -> Response:
-        self.requests.record(name)
+        self.requests.record(name, ask.text)
         fault = self.faults.take(name, ask.text)
         if fault is not None and not fault.after_commit:
             self.faults.delay(fault)

@@ -63,7 +63,7 @@ class Gateway:
 
     def _behaviour(self, name: str, method: Method) -> Callable[[Any, grpc.ServicerContext], Any]:
         def behave(request: Message, context: grpc.ServicerContext) -> Message:
-            self.requests.record(name)
+            self.requests.record(name, lambda: str(request))
             fault = self.faults.take(name, lambda: str(request))
             if fault is not None and not fault.after_commit:
                 self.faults.delay(fault)
