@@ -84,11 +84,12 @@ def test_a_submit_that_left_nothing_is_sent_again(
     assert emulator.requests.count(service.methods["create"]) == 2
 
 
-def test_a_submit_is_given_up_in_time(service: Service, task: Task, emulator: Emulator) -> None:
-    """A submit that is never answered is repeated for as long as the task bears silence."""
-    emulator.faults.add(method=service.methods["create"], code="UNAVAILABLE", times=100)
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "RESOURCE_EXHAUSTED"])
+def test_a_submit_is_given_up_in_time(service: Service, task: Task, emulator: Emulator, code: str) -> None:
+    """A submit is repeated for as long as the task bears silence; then the service's words reach the user."""
+    emulator.faults.add(method=service.methods["create"], code=code, message="the service's words", times=100)
 
-    with pytest.raises(JobError, match=r"No submit was answered for 3\.0 s; no job was found"):
+    with pytest.raises(JobError, match=r"No submit succeeded for 3\.0 s, .* the service's words"):
         submit(service.run, task, poll_failure_tolerance=3)
     emulator.faults.clear()
 

@@ -5,6 +5,7 @@ https://github.com/kubeflow/pipelines/blob/master/backend/api/v2beta1/filter.pro
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -52,12 +53,10 @@ def list_filter(given: str | Predicates | None, *, generation: str) -> str | Non
 
 
 def _parse(text: str) -> list[Mapping[str, Any]]:
-    try:
+    with contextlib.suppress(ValueError, TypeError, KeyError):
         predicates = json.loads(text)["predicates"]
         if all(isinstance(predicate, dict) for predicate in predicates):
             return list(predicates)
-    except (ValueError, TypeError, KeyError):
-        pass
     raise InvalidJobSpec(
         field="filter",
         value=text,

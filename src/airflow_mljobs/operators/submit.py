@@ -140,7 +140,8 @@ class SubmitJobOperator(KillableJobOperator):
             pause = min(2 * pause, MOST_PAUSE)
             if time.monotonic() + pause > give_up:
                 lasted = format_duration(timedelta(seconds=self.poll_failure_tolerance))
-                raise JobError(f"No submit was answered for {lasted}; no job was found") from unanswered
+                words = f"No submit succeeded for {lasted}, and no job was found; last: {unanswered}"
+                raise JobError(words) from unanswered
             time.sleep(pause)
 
     def _id_taken(self, error: Exception) -> InvalidJobSpec:
