@@ -6,9 +6,11 @@ import asyncio
 import signal
 import threading
 import time
+from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, TaskDeferred
+from airflow.sdk.execution_time import comms, task_runner
 from airflow.sdk.execution_time.timeout import timeout
 
 from airflow_mljobs.emulator.server import Emulator
@@ -47,6 +49,48 @@ def test_kill_while_deferred_cancels(service: Service, task: Task, emulator: Emu
     kill_deferred(service, task)
 
     assert emulator.requests.count(service.methods["cancel"]) == 1
+
+
+class Supervisor:
+    """The triggerer's own side of Airflow, which knows the task's state and its XComs."""
+
+    def __init__(self, task: Task, *, state: str) -> None:
+        self.task, self.state = task, state
+
+    def send(self, message: Any) -> Any:
+        """Answer what a trigger asks."""
+        if isinstance(message, comms.GetTaskStates):
+            return comms.TaskStatesResult(task_states={self.task.run_id: {self.task.task_id: self.state}})
+        assert isinstance(message, comms.GetXCom)
+        return comms.XComResult(key=message.key, value=self.task.xcoms.get(message.key))
+
+
+@pytest.mark.parametrize(
+    ("state", "same_job", "cancels"),
+    [("deferred", True, 0), ("deferred", False, 1), ("running", True, 1), ("failed", True, 1)],
+)
+def test_a_lost_trigger_is_told_from_a_kill(
+    service: Service,
+    task: Task,
+    emulator: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+    state: str,
+    same_job: bool,
+    cancels: int,
+) -> None:
+    """A trigger cancels its job unless the task still waits for it: a later try may wait for another."""
+    with pytest.raises(TaskDeferred) as deferred:
+        service.run(labels=HANG, deferrable=True).execute(task.context)
+    trigger = reborn(deferred.value.trigger)
+    trigger.task_instance = task  # type: ignore[assignment]
+    if not same_job:
+        task.xcoms["job_name"] = "a later try's job"
+    supervisor = Supervisor(task, state=state)
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", supervisor, raising=False)
+
+    asyncio.run(trigger.on_kill())
+
+    assert emulator.requests.count(service.methods["cancel"]) == cancels
 
 
 def test_kill_leaves_the_job_when_told_so(service: Service, task: Task, emulator: Emulator) -> None:

@@ -16,6 +16,9 @@ EPOCH_LABEL = "airflow-epoch"
 ATTEMPT_LABEL = "airflow-attempt"
 """Counts the jobs of one generation, from 1."""
 
+JOB_NAME = "job_name"
+"""The XCom that holds the name of a try's job from its submission on."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TaskIdentity:

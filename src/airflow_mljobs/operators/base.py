@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowTaskTimeout, conf
 
 from airflow_mljobs.exceptions import JobError, JobTimeout
 from airflow_mljobs.jobs import GiveUp, Job, JobStatus, Poller, Verdict, describe_change
+from airflow_mljobs.jobs.identity import JOB_NAME
 from airflow_mljobs.operators.job import JobOperator
 from airflow_mljobs.operators.kill import CANCEL_WITHIN
 from airflow_mljobs.operators.submit import SubmitJobOperator
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from airflow_mljobs.triggers.base import JobTrigger
 
 __all__ = ["JobOperator", "RunJobOperator"]
-
-JOB_NAME = "job_name"
-"""The XCom that holds the job's name from its submission on."""
 
 BACKSTOP = timedelta(minutes=5)
 """How much later than our own deadline Airflow's trigger timeout may strike."""

@@ -13,6 +13,7 @@ from asgiref.sync import sync_to_async
 
 from airflow_mljobs._compat import TRIGGERS_HEAR_KILLS
 from airflow_mljobs.jobs import Failure, Finish, GiveUp, Job, Poller, describe_change
+from airflow_mljobs.jobs.identity import JOB_NAME
 from airflow_mljobs.jobs.job import shorten
 from airflow_mljobs.triggers.watch import Scope, build_hook, shared_watch
 
@@ -144,7 +145,7 @@ class JobTrigger(BaseTrigger):
         where = f"; page: {self._page}" if self._page else ""
         try:
             # Losing a trigger to another triggerer looks like a kill; the task is then still deferred.
-            deferred = await sync_to_async(self._ask_whether_deferred, thread_sensitive=False)()
+            waited_for = await sync_to_async(self._ask_whether_waited_for, thread_sensitive=False)()
         except Exception as error:
             self.log.warning(
                 "Could not ask whether the task was killed (%s: %s); job %s is left running%s",
@@ -154,7 +155,7 @@ class JobTrigger(BaseTrigger):
                 where,
             )
             return
-        if deferred:
+        if waited_for:
             self.log.info("Task is still deferred: job %s is left to the next triggerer", self.job_name)
             return
         if not self.cancel_on_kill:
@@ -174,29 +175,45 @@ class JobTrigger(BaseTrigger):
         else:
             self.log.info("Task killed: asked the service to %s job %s", verb, self.job_name)
 
-    def _ask_whether_deferred(self) -> bool:
+    def _ask_whether_waited_for(self) -> bool:
         import tenacity
 
         # Airflow's own API may be busy, and what it does not answer now would be left running for ever.
         retrying = tenacity.Retrying(
             stop=tenacity.stop_before_delay(ASK_WITHIN), wait=tenacity.wait_fixed(1), reraise=True
         )
-        return retrying(self._is_deferred)
+        return retrying(self._is_waited_for)
 
-    def _is_deferred(self) -> bool:
-        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
-
+    def _is_waited_for(self) -> bool:
         ti = self.task_instance
         if ti is None:
             return False
+        task: dict[str, Any] = {
+            "dag_id": ti.dag_id,
+            "run_id": ti.run_id,
+            "task_id": ti.task_id,
+            "map_index": ti.map_index if ti.map_index >= 0 else None,
+        }
+        # In this order: whoever is deferred has told its job's name before.
+        return self._is_deferred(**task) and self._told_job_name(**task) in {None, self.job_name}
+
+    @staticmethod
+    def _is_deferred(*, dag_id: str, run_id: str, task_id: str, map_index: int | None) -> bool:
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
         states = RuntimeTaskInstance.get_task_states(
-            dag_id=ti.dag_id,
-            task_ids=[ti.task_id],
-            run_ids=[ti.run_id],
-            map_index=ti.map_index if ti.map_index >= 0 else None,
+            dag_id=dag_id, task_ids=[task_id], run_ids=[run_id], map_index=map_index
         )
         # A mapped task is answered under its id and index.
-        return "deferred" in {str(state) for state in states.get(ti.run_id, {}).values()}
+        return "deferred" in {str(state) for state in states.get(run_id, {}).values()}
+
+    @staticmethod
+    def _told_job_name(**task: Any) -> str | None:
+        """Return the job of the task's present try: of a killed one, a later try may be deferred by now."""
+        from airflow.providers.common.compat.sdk import XCom
+
+        name: str | None = XCom.get_one(key=JOB_NAME, **task)
+        return name
 
     def _cancel(self) -> str:
         hook = build_hook(self.hook_class, self.hook_params)
