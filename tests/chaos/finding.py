@@ -87,6 +87,9 @@ def _result(trial: Trial) -> str:
 
 
 def _log(trial: Trial) -> str:
-    # That of the try that was disturbed, which is the first one wherever words are asked for.
+    # A clear is heard by the trigger and by the next try; whoever is quicker asks for the cancel.
     said = trial.point.said
-    return f"the log of the first try does not say {said!r}" if said and said not in trial.log(1) else ""
+    tries = range(1, trial.tries() + 1)
+    if not said or any(said in trial.log(number) for number in tries):
+        return ""
+    return f"no log of the task says {said!r}"

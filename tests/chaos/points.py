@@ -32,7 +32,7 @@ class Point:
     :param state: how the task must end.
     :param tries: how many tries the task must have needed; a kill that came too late takes none.
     :param generations: how many generations the jobs must belong to.
-    :param said: what the log of the first try must say.
+    :param said: what a log of the task must say.
     :param sure: whether there is time enough for the disturbance, so that one that misses is a fault.
     :param counted: whether `refused` and `cancels` are exact: in a storm requests are repeated, and a restart
         of the service loses the count.

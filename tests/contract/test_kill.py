@@ -93,6 +93,20 @@ def test_a_lost_trigger_is_told_from_a_kill(
     assert emulator.requests.count(service.methods["cancel"]) == cancels
 
 
+def test_a_job_that_is_stopped_already_is_not_cancelled_again(
+    service: Service, task: Task, emulator: Emulator
+) -> None:
+    """A trigger whose job was cancelled meanwhile, as by the next try of a cleared task, sends no cancel."""
+    with pytest.raises(TaskDeferred) as deferred:
+        service.run(labels=HANG, deferrable=True).execute(task.context)
+    trigger = reborn(deferred.value.trigger)
+    service.run().hook.cancel_job(trigger.job_name)
+
+    asyncio.run(trigger.on_kill())
+
+    assert emulator.requests.count(service.methods["cancel"]) == 1
+
+
 def test_kill_leaves_the_job_when_told_so(service: Service, task: Task, emulator: Emulator) -> None:
     """With cancel_on_kill off, a killed task leaves its job alone in both modes."""
     submitted(service, task, cancel_on_kill=False).on_kill()

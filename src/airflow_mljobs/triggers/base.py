@@ -12,7 +12,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
 from airflow_mljobs._compat import TRIGGERS_HEAR_KILLS
-from airflow_mljobs.jobs import Failure, Finish, GiveUp, Job, Poller, describe_change
+from airflow_mljobs.jobs import Failure, FailureKind, Finish, GiveUp, Job, JobStatus, Poller, describe_change
 from airflow_mljobs.jobs.identity import JOB_NAME
 from airflow_mljobs.jobs.job import shorten
 from airflow_mljobs.triggers.watch import Scope, build_hook, shared_watch
@@ -163,7 +163,7 @@ class JobTrigger(BaseTrigger):
             self.log.info(words, self.job_name, where)
             return
         try:
-            verb = await sync_to_async(self._cancel, thread_sensitive=False)()
+            outcome = await sync_to_async(self._cancel, thread_sensitive=False)()
         except Exception as error:
             self.log.warning(
                 "Task killed, but job %s could not be cancelled (%s: %s); it may still be running%s",
@@ -173,7 +173,7 @@ class JobTrigger(BaseTrigger):
                 where,
             )
         else:
-            self.log.info("Task killed: asked the service to %s job %s", verb, self.job_name)
+            self.log.info("Task killed: %s", outcome)
 
     def _ask_whether_waited_for(self) -> bool:
         import tenacity
@@ -218,7 +218,14 @@ class JobTrigger(BaseTrigger):
     def _cancel(self) -> str:
         hook = build_hook(self.hook_class, self.hook_params)
         try:
+            look = hook.look(self.job_name)
+            # A cleared task's next try may have been quicker.
+            if isinstance(look, Failure):
+                if look.kind is FailureKind.MISSING:
+                    return f"job {self.job_name} is gone already"
+            elif look.status is not JobStatus.ACTIVE or look.state in hook.cancelling:
+                return f"job {self.job_name} is {look.state} already"
             hook.insist(hook.cancel_job, self.job_name, within=CANCEL_WITHIN, denied_within=CANCEL_WITHIN)
-            return hook.cancels_by
+            return f"asked the service to {hook.cancels_by} job {self.job_name}"
         finally:
             hook.close()
