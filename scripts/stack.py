@@ -22,6 +22,12 @@ from emulator_server import EmulatorServer
 from postgresql import postgresql
 from processes import Server, Servers, free_port, wait_until
 
+TRIGGERER_IS_SOON_MISSED = {
+    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
+    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
+}
+"""Settings by which the triggers of one that is gone move to another sooner than by default."""
+
 
 @dataclass(kw_only=True)
 class Stack:

@@ -13,14 +13,13 @@ from chaos.points import ALONE, EMULATOR_RESTARTED, STORM, STORM_AND_KILL, TRIGG
 from chaos.services import CANCELS, CREATES
 from chaos.trial import Trial
 from chaos.world import World
-from stack import Stack
+from stack import TRIGGERER_IS_SOON_MISSED, Stack
 
 SETTINGS = {
+    **TRIGGERER_IS_SOON_MISSED,
     "AIRFLOW__CORE__PARALLELISM": "8",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
-    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
-    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
 }
 """What is lost is given up sooner than by default."""
 
@@ -77,6 +76,9 @@ class Outcome:
         names = {trial.point.name: None for trial, _ in self.findings}
         hit = {trial.point.name for trial, _ in self.findings if not trial.missed}
         return [name for name in names if name not in hit]
+
+    def __add__(self, later: Outcome) -> Outcome:
+        return Outcome(findings=[*self.findings, *later.findings])
 
     @property
     def is_good(self) -> bool:

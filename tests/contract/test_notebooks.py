@@ -130,6 +130,28 @@ def test_finding_costs_the_same_however_many_jobs_there_are(
     assert sum(emulator.requests.counts().values()) == 6
 
 
+def test_a_search_repeats_only_what_failed(
+    hook: NotebookExecutionJobHook, task: Task, emulator: Emulator
+) -> None:
+    """A search of many requests goes on where one met silence, or it would never end in a storm."""
+    owner = identity(task, epoch=2)
+    last = hook.job_id_of(dataclasses.replace(owner, epoch=0), attempt=2)
+    emulator.faults.add(method="GetNotebookExecutionJob", containing=last, code="UNAVAILABLE")
+
+    assert hook.insist(hook.find_jobs, owner, parent=PARENT) == []
+    assert emulator.requests.count("GetNotebookExecutionJob") == 7
+
+
+def test_a_search_that_nobody_insists_on_is_made_once(
+    hook: NotebookExecutionJobHook, task: Task, emulator: Emulator
+) -> None:
+    """A search by itself tells at once what it met."""
+    emulator.faults.add(method="GetNotebookExecutionJob", code="UNAVAILABLE")
+
+    with pytest.raises(exceptions.ServiceUnavailable):
+        hook.find_jobs(identity(task, epoch=0), parent=PARENT)
+
+
 def test_an_id_is_short(hook: NotebookExecutionJobHook) -> None:
     """An id has at most 63 characters, whatever DAG and task are called, and is the task's own."""
     long = [

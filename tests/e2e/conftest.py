@@ -8,14 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from stack import Stack
+from stack import TRIGGERER_IS_SOON_MISSED, Stack
 
 ROOT = Path(__file__).parents[2]
-SETTINGS = {
-    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
-    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
-}
-"""A triggerer that is gone is given up sooner than by default."""
 
 
 @pytest.fixture(scope="session")
@@ -25,5 +20,5 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     for source in (ROOT / "example_dags", Path(__file__).parent / "dags"):
         shutil.copytree(source, dags, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     home = tmp_path_factory.mktemp("stack") / "home"
-    with Stack(home=home, dags=dags, settings=SETTINGS).running() as stack:
+    with Stack(home=home, dags=dags, settings=TRIGGERER_IS_SOON_MISSED).running() as stack:
         yield stack

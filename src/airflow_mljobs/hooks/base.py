@@ -8,8 +8,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-import tenacity
-
 from airflow_mljobs.exceptions import (
     JobCancelled,
     JobError,
@@ -18,6 +16,7 @@ from airflow_mljobs.exceptions import (
     JobTimeout,
     JobUnreachable,
 )
+from airflow_mljobs.hooks.patience import PASSING, Patience
 from airflow_mljobs.jobs import (
     Attempt,
     Failure,
@@ -88,7 +87,7 @@ class JobHook(ABC):
 
     def is_transient(self, error: BaseException) -> bool:
         """Whether the same request may well succeed a little later."""
-        return self.failure_kind(error) in {FailureKind.UNAVAILABLE, FailureKind.QUOTA}
+        return self.failure_kind(error) in PASSING
 
     def unseen_for(self, error: BaseException) -> float:
         """Return for how many seconds a job may stay unseen whose submit took effect, and met this error."""
@@ -128,20 +127,18 @@ class JobHook(ABC):
         :param denied_within: the same for an attempt that was answered 401 or 403, as it is for minutes
             while grants and rotated keys spread.
         """
-        denied_until = time.monotonic() + min(within, denied_within)
+        patience = Patience.lasting(within=within, denied_within=denied_within)
+        with patience.held():
+            return patience.repeat(self.failure_kind, call, *args, **kwargs)
 
-        def may_pass(error: BaseException) -> bool:
-            is_denied = self.failure_kind(error) is FailureKind.DENIED
-            return time.monotonic() < denied_until if is_denied else self.is_transient(error)
+    def insist_on_part(self, call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Repeat one of several requests of a call that is insisted on, instead of the call from its start.
 
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(may_pass),
-            wait=tenacity.wait_random_exponential(multiplier=1, max=30),
-            stop=tenacity.stop_before_delay(within),
-            before_sleep=tenacity.before_sleep_log(log, logging.WARNING),
-            reraise=True,
-        )
-        return retrying(call, *args, **kwargs)
+        Of many requests in a row, one fails too often for the whole ever to succeed where half of all do.
+
+        :param call: what to call with the other arguments; it is called once where nobody insists.
+        """
+        return Patience.at_hand().repeat(self.failure_kind, call, *args, **kwargs)
 
     def wait_for_job(
         self,

@@ -102,7 +102,7 @@ class NotebookExecutionJobHook(NotebookServiceHook):
             number += 1
             job_id = self.job_id_of(identity, attempt=number)
             with contextlib.suppress(NotFound):
-                resource = self.get_resource(f"{parent}/{self.collection}/{job_id}")
+                resource = self.insist_on_part(self.get_resource, f"{parent}/{self.collection}/{job_id}")
                 last = number
                 yield Attempt(job=self.as_job(resource), epoch=identity.epoch, number=number)
 
