@@ -27,7 +27,7 @@ test: $(VENV)/ready $(KFP) lint ## Run every check and every test
 	$(RUN)/coverage erase
 	$(RUN)/coverage run -m pytest tests/unit
 	$(RUN)/coverage report --include='src/airflow_mljobs/jobs/*' --fail-under=100 --show-missing
-	$(RUN)/pytest tests --ignore=tests/unit --ignore=tests/chaos
+	$(RUN)/pytest tests --ignore=tests/unit
 
 chaos: $(VENV)/ready ## Kill, lose and refuse whatever can be, and count the jobs (TRIALS=228 SEED=0)
 	@PYTHONPATH=scripts:tests exec $(RUN)/python -m chaos \

@@ -21,6 +21,12 @@ T = TypeVar("T")
 PASSING = frozenset({FailureKind.UNAVAILABLE, FailureKind.QUOTA})
 """What a service says that will answer if only asked again."""
 
+MOST_PAUSE = 30.0
+"""Seconds between two attempts, however long they may go on."""
+
+ATTEMPTS = 8
+"""How many there is time for at least, each of which is answered at once: who has little time asks often."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
@@ -29,10 +35,12 @@ class Patience:
     :param until: when no other attempt begins, and the last error is raised.
     :param denied_until: the same for an attempt that was answered 401 or 403, as it is for minutes while
         grants and rotated keys spread.
+    :param most_pause: seconds between two attempts, at the most.
     """
 
     until: float
     denied_until: float
+    most_pause: float
 
     @classmethod
     def lasting(cls, *, within: float, denied_within: float) -> Patience:
@@ -42,7 +50,11 @@ class Patience:
         :param denied_within: its seconds for refusals, never more.
         """
         now = time.monotonic()
-        return cls(until=now + within, denied_until=now + min(within, denied_within))
+        return cls(
+            until=now + within,
+            denied_until=now + min(within, denied_within),
+            most_pause=min(MOST_PAUSE, within / ATTEMPTS),
+        )
 
     @classmethod
     def at_hand(cls) -> Patience:
@@ -79,7 +91,7 @@ class Patience:
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(may_pass),
-            wait=tenacity.wait_random_exponential(multiplier=1, max=30),
+            wait=tenacity.wait_random_exponential(multiplier=min(1.0, self.most_pause), max=self.most_pause),
             stop=tenacity.stop_before_delay(self.until - time.monotonic()),
             before_sleep=tenacity.before_sleep_log(log, logging.WARNING),
             reraise=True,
@@ -87,7 +99,7 @@ class Patience:
         return retrying(call, *args, **kwargs)
 
 
-NONE = Patience(until=0.0, denied_until=0.0)
+NONE = Patience(until=0.0, denied_until=0.0, most_pause=0.0)
 """That of a call which nobody repeats."""
 
 _at_hand: ContextVar[Patience] = ContextVar("patience", default=NONE)

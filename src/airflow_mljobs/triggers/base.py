@@ -225,6 +225,8 @@ class JobTrigger(BaseTrigger):
                     return f"job {self.job_name} is gone already"
             elif look.status is not JobStatus.ACTIVE or look.state in hook.cancelling:
                 return f"job {self.job_name} is {look.state} already"
+            # Before it, too: who repeats a kill ends the task's log, but not what is done here.
+            self.log.info("Task killed: asking the service to %s job %s", hook.cancels_by, self.job_name)
             hook.insist(hook.cancel_job, self.job_name, within=CANCEL_WITHIN, denied_within=CANCEL_WITHIN)
             return f"asked the service to {hook.cancels_by} job {self.job_name}"
         finally:

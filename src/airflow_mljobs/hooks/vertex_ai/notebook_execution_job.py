@@ -91,7 +91,7 @@ class NotebookExecutionJobHook(NotebookServiceHook):
     def cancel_job(self, name: str) -> None:
         """Delete a job that is still active; one that has ended stays, and one that is gone is fine."""
         try:
-            if self.get_job(name).status is JobStatus.ACTIVE:
+            if self.insist_on_part(self.get_job, name).status is JobStatus.ACTIVE:
                 self._method("delete_{}", name)(name=name, timeout=REQUEST_TIMEOUT)
         except NotFound:
             return
