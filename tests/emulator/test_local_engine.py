@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,9 @@ import pytest
 from engine_bench import Bench, await_that, command, is_running
 
 from airflow_mljobs.emulator.execution.base import Phase
+
+LASTING = "614.253"
+"""Seconds that no other process sleeps for."""
 
 STUBBORN = "trap '' TERM; echo $$ > {}; while :; do sleep 0.1; done"
 
@@ -64,6 +68,23 @@ def test_cancel_ends_the_whole_group(bench: Bench) -> None:
     bench.engine.cancel(job)
     assert bench.finish(job).phase is Phase.CANCELLED
     await_that(lambda: not any(map(is_running, processes)))
+
+
+def test_cancel_in_the_middle_of_a_start(bench: Bench) -> None:
+    """A job that is cancelled while it starts leaves no process either."""
+    script = f"sleep {LASTING} & sleep {LASTING}"
+    jobs = [command(str(number), "bash", "-c", script) for number in range(20)]
+    for number, job in enumerate(jobs):
+        bench.engine.start(job)
+        time.sleep(number / 2000)  # each at another moment of its start
+        bench.engine.cancel(job)
+    assert {bench.finish(job).phase for job in jobs} == {Phase.CANCELLED}
+    await_that(lambda: not any(LASTING in process.info["cmdline"] for process in everything()))
+
+
+def everything() -> list[psutil.Process]:
+    """Return the processes of this machine that have a command line."""
+    return [process for process in psutil.process_iter(["cmdline"]) if process.info["cmdline"]]
 
 
 def test_cancel_lets_a_job_end_in_order(bench: Bench) -> None:

@@ -60,7 +60,7 @@ async def run(plan: Plan, *, place: Place, grace: float, tell: Callable[[Update]
     """Run a plan to its end, passing its news on; a cancelled caller, or too long a run, ends the group."""
     try:
         with place.log.open("wb") as log:
-            process, news = await _start(plan, log=log)
+            process, news = await _start_whole(plan, log=log, grace=grace)
     except OSError as error:
         # What a shell, and a container runtime, answer for a command that cannot be executed.
         return Ended(log=place.log, returncode=NOT_STARTED, start_error=str(error))
@@ -97,6 +97,22 @@ async def read_output(argv: Sequence[str]) -> tuple[int, str]:
     finally:
         await _end_group(process, grace=0)
     return await process.wait(), output.decode(errors="replace")
+
+
+async def _start_whole(
+    plan: Plan, *, log: BinaryIO, grace: float
+) -> tuple[asyncio.subprocess.Process, BinaryIO | None]:
+    starting = asyncio.create_task(_start(plan, log=log))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # Cancelled in the middle of a start, asyncio ends the first process, and none of its children.
+        with contextlib.suppress(OSError):
+            process, news = await starting
+            if news:
+                news.close()
+            await _end_group(process, grace=grace)
+        raise
 
 
 async def _start(plan: Plan, *, log: BinaryIO) -> tuple[asyncio.subprocess.Process, BinaryIO | None]:
