@@ -14,6 +14,9 @@ export AIRFLOW__CORE__LOAD_EXAMPLES := False
 # Where bytecode is not kept, each of Airflow's processes spends half of its start on compiling.
 export PYTHONDONTWRITEBYTECODE :=
 
+# These wait for servers more than they compute; those with an Airflow of their own have the machine alone.
+SIDE_BY_SIDE := --numprocesses 3
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test chaos lint unit contract e2e format clean
 
@@ -27,7 +30,8 @@ test: $(VENV)/ready $(KFP) lint ## Run every check and every test
 	$(RUN)/coverage erase
 	$(RUN)/coverage run -m pytest tests/unit
 	$(RUN)/coverage report --include='src/airflow_mljobs/jobs/*' --fail-under=100 --show-missing
-	$(RUN)/pytest tests --ignore=tests/unit
+	$(RUN)/pytest tests/contract tests/emulator tests/clients $(SIDE_BY_SIDE)
+	$(RUN)/pytest tests/e2e tests/chaos
 
 chaos: $(VENV)/ready ## Kill, lose and refuse whatever can be, and count the jobs (TRIALS=228 SEED=0)
 	@PYTHONPATH=scripts:tests exec $(RUN)/python -m chaos \
