@@ -18,6 +18,7 @@ from emulator_samples import PARENT
 from google.cloud import aiplatform_v1
 
 from airflow_mljobs.emulator.server import Emulator
+from certificate import write_certificate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,10 +60,36 @@ def test_serves_until_told_to_stop(tmp_path: Path) -> None:
             assert not ready.exists()
 
 
-def _start(stack: ExitStack, data: Path) -> tuple[subprocess.Popen[str], Path]:
+def test_speaks_tls(tmp_path: Path) -> None:
+    """With a certificate the gRPC port speaks TLS, and no variable points plaintext clients at it."""
+    certificate, key = write_certificate(tmp_path, hosts=["localhost"])
+    with ExitStack() as stack:
+        options = ["--tls-certificate", str(certificate), "--tls-key", str(key)]
+        process, ready = _start(stack, tmp_path / "data", *options)
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("ML_ENGINE_EMULATOR_HOST=")
+        credentials = grpc.ssl_channel_credentials(certificate.read_bytes())
+        with grpc.secure_channel(json.loads(ready.read_text())["grpc"], credentials) as channel:
+            transport = aiplatform_v1.JobServiceClient.get_transport_class("grpc")(channel=channel)
+            client = aiplatform_v1.JobServiceClient(transport=transport)
+            assert not list(client.list_custom_jobs(parent=PARENT))
+        process.terminate()
+        assert process.wait(timeout=10) == 0
+
+
+def test_a_certificate_needs_its_key(tmp_path: Path) -> None:
+    """Half of what TLS needs is refused rather than answered in plaintext."""
+    command = [*COMMAND, "--data", str(tmp_path), "--tls-certificate", "certificate.pem"]
+    refused = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert refused.returncode == 2
+    assert "--tls-certificate and --tls-key go together" in refused.stderr
+
+
+def _start(stack: ExitStack, data: Path, *options: str) -> tuple[subprocess.Popen[str], Path]:
     ready = data.with_suffix(".json")
     arguments = ["--data", str(data), "--grpc-port=0", "--http-port=0", "--ready-file", str(ready)]
-    arguments += ["--kfp-server=2.5", "--kfp-multi-user"]
+    arguments += ["--kfp-server=2.5", "--kfp-multi-user", *options]
     process = stack.enter_context(subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, text=True))
     return process, ready
 

@@ -323,3 +323,27 @@ def test_console_page(jobs: Any, emulator: Emulator) -> None:
     page = requests.get(f"{emulator.http_url}/ai-platform/jobs/shown?project=my-project", timeout=10)
     assert page.ok
     assert "europe-west1" in page.text
+
+
+@pytest.mark.parametrize(
+    "fields", ["jobs(jobId,state),nextPageToken", "jobs/jobId, jobs/state,nextPageToken"]
+)
+def test_a_list_gives_the_fields_that_are_asked_for(jobs: Any, fields: str) -> None:
+    """Of each job a list holds what the standard parameter names, and no more."""
+    for job_id in ("one", "two"):
+        create(jobs, job_id)
+
+    page = jobs.list(parent=PARENT, pageSize=1, fields=fields).execute()
+
+    assert page.pop("nextPageToken")
+    assert page == {"jobs": [{"jobId": "two", "state": "QUEUED"}]}
+    assert jobs.list(parent=PARENT, fields="nextPageToken").execute() == {}
+
+
+@pytest.mark.parametrize("fields", ["jobs(jobid)", "jobs(jobId", "jobs/labels/team", "jobs;", "nothing"])
+def test_fields_that_do_not_exist_are_refused(jobs: Any, fields: str) -> None:
+    """What the answer does not have cannot be asked for."""
+    error = refusal(jobs.list(parent=PARENT, fields=fields))
+
+    assert error["status"] == "INVALID_ARGUMENT"
+    assert fields in error["message"]

@@ -61,7 +61,17 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         action="store_true",
         help="keep runs in namespaces, for users with grants (POST /_emulator/kfp)",
     )
-    return parser.parse_args(arguments)
+    for name, what in (("certificate", "certificate"), ("key", "the certificate's private key")):
+        parser.add_argument(
+            f"--tls-{name}",
+            type=Path,
+            metavar="FILE",
+            help=f"{what}, PEM: the gRPC port speaks TLS (default: plaintext)",
+        )
+    options = parser.parse_args(arguments)
+    if (options.tls_certificate is None) != (options.tls_key is None):
+        parser.error("--tls-certificate and --tls-key go together")
+    return options
 
 
 def _announce(emulator: Emulator, ready_file: Path) -> None:
@@ -91,10 +101,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         seconds=options.seconds,
         kfp_python=options.kfp_python,
         kfp=KfpSettings(release=options.kfp_server, multi_user=options.kfp_multi_user),
+        tls=(options.tls_certificate, options.tls_key) if options.tls_key else None,
     ) as emulator:
         if options.ready_file is not None:
             _announce(emulator, options.ready_file)
-        print(f"VERTEX_AI_EMULATOR_HOST={emulator.grpc_address}", flush=True)  # noqa: T201
+        # The variable means plaintext to whoever reads it.
+        if options.tls_key is None:
+            print(f"VERTEX_AI_EMULATOR_HOST={emulator.grpc_address}", flush=True)  # noqa: T201
         print(f"ML_ENGINE_EMULATOR_HOST={emulator.http_url}", flush=True)  # noqa: T201
         print(f"STORAGE_EMULATOR_HOST={emulator.http_url}", flush=True)  # noqa: T201
         print(f"KF_PIPELINES_ENDPOINT={emulator.http_url}", flush=True)  # noqa: T201

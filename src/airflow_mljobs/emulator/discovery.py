@@ -12,9 +12,10 @@ from googleapiclient.discovery_cache import get_static_doc
 from airflow_mljobs.emulator.errors import ServiceError, invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _UNDERSCORE = re.compile(r"_([a-z0-9])")
+_SELECTED = re.compile(r"\w+|[(),/]")
 
 
 @cache
@@ -51,6 +52,63 @@ def read_message(known: Mapping[str, Any], name: str, value: Any, *, at: str) ->
         if item is not None and not is_output:
             message[camel] = _read(known, field, item, at=f"{at}.{camel}")
     return message
+
+
+def pick(known: Mapping[str, Any], name: str, message: dict[str, Any], fields: str) -> dict[str, Any]:
+    """Keep of an answer what `fields` names, such as `jobs(jobId,state),nextPageToken`.
+
+    Google's services take this parameter for all of their methods:
+    https://developers.google.com/docs/api/how-tos/performance.
+
+    :param known: the messages of the service.
+    :param name: the message that is answered with.
+    :param message: the answer.
+    :param fields: the parameter; empty for all.
+    :raises ServiceError: when it names what the message does not have, or cannot be read.
+    """
+    if not fields:
+        return message
+    words = _SELECTED.findall(fields)
+    tree = _selection(iter([*words, ")"]))
+    whole = "".join(words) == "".join(fields.split()) and words.count("(") == words.count(")")
+    if not whole or not _fits(known, {"$ref": name}, tree):
+        msg = f"Invalid field selection {fields}"
+        raise invalid(msg)
+    picked: dict[str, Any] = _picked(message, tree)
+    return picked
+
+
+def _selection(words: Iterator[str]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    node = tree
+    for word in words:
+        match word:
+            case ")":
+                return tree
+            case ",":
+                node = tree
+            case "(":
+                node.update(_selection(words))
+            case "/":
+                continue
+            case _:
+                node = node.setdefault(word, {})
+    return tree
+
+
+def _fits(known: Mapping[str, Any], field: Mapping[str, Any], tree: Mapping[str, Any]) -> bool:
+    if field.get("type") == "array":
+        return _fits(known, field["items"], tree)
+    inner = known[field["$ref"]]["properties"] if "$ref" in field else {}
+    return all(name in inner and _fits(known, inner[name], part) for name, part in tree.items())
+
+
+def _picked(value: Any, tree: Mapping[str, Any]) -> Any:
+    if not tree:
+        return value
+    if isinstance(value, list):
+        return [_picked(item, tree) for item in value]
+    return {name: _picked(value[name], part) for name, part in tree.items() if name in value}
 
 
 def _read(known: Mapping[str, Any], field: Mapping[str, Any], value: Any, *, at: str) -> Any:

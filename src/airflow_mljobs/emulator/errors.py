@@ -6,12 +6,16 @@ import grpc
 
 
 class ServiceError(Exception):
-    """Ends a request with a status code and the service's words."""
+    """Ends a request with a status code and the service's words.
 
-    def __init__(self, code: grpc.StatusCode, message: str) -> None:
+    With `retry_after` the client is asked to wait so many seconds.
+    """
+
+    def __init__(self, code: grpc.StatusCode, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.retry_after = retry_after
 
 
 def invalid(message: str) -> ServiceError:

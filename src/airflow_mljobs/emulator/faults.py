@@ -27,6 +27,7 @@ class Fault:
     `code` is the answer instead of the service's own. With `after_commit` the request is carried out, and the
     client still sees only a lost connection. `latency`, in seconds, comes before the request is carried out,
     or with `after_commit` between that and the loss; alone it delays an otherwise good answer.
+    `retry_after`, in seconds, is how long the answer of `code` asks the client to wait.
     """
 
     method: str
@@ -37,6 +38,7 @@ class Fault:
     times: int = 1
     containing: str = ""
     share: float = 1.0
+    retry_after: float | None = None
 
     def __post_init__(self) -> None:
         if self.times < 1:
@@ -72,6 +74,7 @@ class Faults:
         times: int = 1,
         containing: str = "",
         share: float = 1.0,
+        retry_after: float | None = None,
     ) -> Fault:
         """Queue a fault; `code` may be the name of a gRPC status code."""
         if isinstance(code, str):
@@ -89,6 +92,7 @@ class Faults:
             times=times,
             containing=containing,
             share=share,
+            retry_after=retry_after,
         )
         with self._lock:
             self._queue.append(fault)

@@ -125,7 +125,7 @@ class HttpGateway:
             self.faults.delay(fault)
             if fault.code is not None:
                 words = fault.message or f"{fault.code.name} asked for by the control plane"
-                return self._refuse(ServiceError(fault.code, words))
+                return self._refuse(ServiceError(fault.code, words, retry_after=fault.retry_after))
         try:
             self.catch_up()
             answer = handle(ask)
@@ -137,4 +137,5 @@ class HttpGateway:
         return answer if isinstance(answer, Response) else JSONResponse(answer)
 
     def _refuse(self, error: ServiceError) -> Response:
-        return JSONResponse(self.envelope(error), status_code=STATUS.get(error.code, 500))
+        headers = {} if error.retry_after is None else {"Retry-After": f"{error.retry_after:g}"}
+        return JSONResponse(self.envelope(error), status_code=STATUS.get(error.code, 500), headers=headers)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import grpc
+from google.rpc import error_details_pb2, status_pb2
 
 from airflow_mljobs.emulator import masks
 from airflow_mljobs.emulator.errors import ServiceError
@@ -68,9 +69,10 @@ class Gateway:
             if fault is not None and not fault.after_commit:
                 self.faults.delay(fault)
                 if fault.code is not None:
-                    context.abort(
-                        fault.code, fault.message or f"{fault.code.name} asked for by the control plane"
-                    )
+                    words = fault.message or f"{fault.code.name} asked for by the control plane"
+                    if fault.retry_after is not None:
+                        _ask_to_wait(context, fault.code, words, fault.retry_after)
+                    context.abort(fault.code, words)
             failure: ServiceError | None = None
             answer: Message = method.response()
             try:
@@ -94,6 +96,15 @@ def _answer(method: Method, request: Message, call: Call) -> Message:
     if wanted:
         masks.prune(answer, masks.from_header(wanted, answer.DESCRIPTOR))
     return answer
+
+
+def _ask_to_wait(context: grpc.ServicerContext, code: grpc.StatusCode, words: str, seconds: float) -> None:
+    """Send along how long to wait, in the form that https://google.aip.dev/193 has for it."""
+    info = error_details_pb2.RetryInfo()
+    info.retry_delay.FromMicroseconds(int(seconds * 1e6))
+    status = status_pb2.Status(code=code.value[0], message=words)
+    status.details.add().Pack(info)
+    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
 
 
 def _call(context: grpc.ServicerContext) -> Call:

@@ -54,6 +54,7 @@ class Emulator:
     :param cancel_seconds: How long a simulated job takes to stop.
     :param kfp_python: An interpreter with the KFP SDK for the local engine, instead of one that it sets up.
     :param kfp: Which Kubeflow Pipelines server is emulated; the newest, for one user, unless given.
+    :param tls: Certificate and key, PEM files, with which the gRPC port speaks TLS; plaintext unless given.
     """
 
     services: ClassVar[tuple[type[VertexJobs], ...]] = (PipelineJobs, CustomJobs, NotebookExecutionJobs)
@@ -70,6 +71,7 @@ class Emulator:
         cancel_seconds: float = 0.2,
         kfp_python: Path | None = None,
         kfp: KfpSettings | None = None,
+        tls: tuple[Path, Path] | None = None,
     ) -> None:
         self.data = data
         self.clock = Clock()
@@ -79,7 +81,7 @@ class Emulator:
             self.store = Store(data / "emulator.sqlite")
             stack.callback(self.store.close)
             listener = stack.enter_context(_listen(http_port))
-            server, port = _bind(grpc_port)
+            server, port = _bind(grpc_port, tls)
             stack.callback(lambda: server.stop(_GRACE).wait())
             self._agenda = Agenda(self.store)
             self._engine = self._choose_engine(engine, seconds, cancel_seconds, kfp_python)
@@ -204,13 +206,17 @@ class Emulator:
         return stop
 
 
-def _bind(port: int) -> tuple[grpc.Server, int]:
+def _bind(port: int, tls: tuple[Path, Path] | None) -> tuple[grpc.Server, int]:
     server = grpc.server(
         ThreadPoolExecutor(max_workers=32, thread_name_prefix="emulator"),
         # Two emulators must not share a port, each getting some of the requests.
         options=[("grpc.so_reuseport", 0)],
     )
-    return server, server.add_insecure_port(f"{_LOOPBACK}:{port}")
+    address = f"{_LOOPBACK}:{port}"
+    if tls is None:
+        return server, server.add_insecure_port(address)
+    certificate, key = (path.read_bytes() for path in tls)
+    return server, server.add_secure_port(address, grpc.ssl_server_credentials([(key, certificate)]))
 
 
 def _listen(port: int) -> socket.socket:

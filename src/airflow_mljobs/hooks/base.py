@@ -5,18 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from airflow_mljobs.exceptions import (
-    JobCancelled,
-    JobError,
-    JobFailed,
-    JobNotFound,
-    JobTimeout,
-    JobUnreachable,
-)
+from airflow_mljobs.hooks.outcome import error_text
 from airflow_mljobs.hooks.patience import PASSING, Patience
+from airflow_mljobs.hooks.survey import Survey
 from airflow_mljobs.jobs import (
     Attempt,
     Failure,
@@ -27,7 +22,6 @@ from airflow_mljobs.jobs import (
     JobStatus,
     Poller,
     TaskIdentity,
-    Verdict,
     describe_change,
 )
 
@@ -35,6 +29,8 @@ log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from airflow.sdk.types import Logger
+
+    from airflow_mljobs.hooks.lists import Page, Question
 
 T = TypeVar("T")
 
@@ -53,6 +49,12 @@ class JobHook(ABC):
 
     cancelling: ClassVar[frozenset[str]] = frozenset()
     """Those of the words that say: it is at work still, but can only end cancelled."""
+
+    lists_by_state: ClassVar[bool] = False
+    """Whether a list can be asked for the jobs at work, and for those that have ended, apart."""
+
+    gets_at_once: ClassVar[int] = 8
+    """How many jobs are got at the same time, at the most."""
 
     @abstractmethod
     def get_job(self, name: str) -> Job:
@@ -81,9 +83,10 @@ class JobHook(ABC):
     def failure_kind(self, error: BaseException) -> FailureKind:
         """Say what an error of this service's client means."""
 
-    @abstractmethod
     def close(self) -> None:
-        """Close the connections that this hook opened."""
+        """Close what this hook opened; a subclass adds its connections."""
+        for survey in vars(self).pop("_surveys", {}).values():
+            survey.close()
 
     def is_transient(self, error: BaseException) -> bool:
         """Whether the same request may well succeed a little later."""
@@ -93,24 +96,76 @@ class JobHook(ABC):
         """Return for how many seconds a job may stay unseen whose submit took effect, and met this error."""
         return 0.0
 
+    @property
+    def lists_in_brief(self) -> bool:
+        """Whether a job in a list lacks its progress, and the reason for its failure."""
+        return False
+
+    @abstractmethod
+    def page_of(self, question: Question, then: Any) -> Page:
+        """List jobs as briefly as the service can, a page for each request.
+
+        :param question: which jobs.
+        :param then: what the page before names for the next one; nothing, for the first.
+        """
+
+    def retry_after(self, error: BaseException) -> float | None:
+        """Return the seconds for which the service asks to be left alone, where it does."""
+        return None
+
     def look_up(self, names: Iterable[str]) -> dict[str, Job | Failure]:
-        """Look at many jobs; what went wrong with one of them says nothing about another."""
-        return {name: self.look(name) for name in names}
+        """Look at many jobs at the price of few requests; how, is chosen by cost.
+
+        What went wrong with one of them says nothing about another, but a list that the service owes is a
+        failure of all whom it left unanswered. What is remembered between two looks is the hook's, so that
+        one hook serves one caller at a time.
+
+        :param names: the jobs, best of one place: each place has lists of its own.
+        """
+        return dict(self.look_at(names))
+
+    def look_at(self, names: Iterable[str]) -> Iterator[tuple[str, Job | Failure]]:
+        """Look at many jobs as `look_up` does, and yield each as soon as it is known.
+
+        :param names: the jobs.
+        """
+        places: dict[str, list[str]] = {}
+        for name in dict.fromkeys(names):
+            places.setdefault(name.rpartition("/")[0], []).append(name)
+        for place, there in places.items():
+            if place not in self._surveys:
+                self._surveys[place] = Survey(hook=self, parent=place.rpartition("/")[0])
+            yield from self._surveys[place].look_at(there)
+
+    @cached_property
+    def _surveys(self) -> dict[str, Survey]:
+        return {}
 
     def look(self, name: str) -> Job | Failure:
         """Look at one job, and bring what went wrong as a value."""
         try:
             return self.get_job(name)
         except Exception as error:  # whatever it is, the poller decides what it means
-            return Failure(kind=self.failure_kind(error), message=error_text(error))
+            return self.failure(error)
+
+    def failure(self, error: BaseException) -> Failure:
+        """Say what an error means for whoever waits."""
+        return Failure(
+            kind=self.failure_kind(error), message=error_text(error), retry_after=self.retry_after(error)
+        )
 
     def status_of(self, state: str) -> JobStatus:
         """Translate a state word; a word that the service has only just learned is taken for active."""
-        status = self.states.get(state)
-        if status is None:
+        if state in self.states:
+            return self.states[state]
+        if state not in self._strange:
+            self._strange.add(state)
             log.warning("State %s is not known to this version; the job is taken to be active", state)
-            return JobStatus.ACTIVE
-        return status
+        return JobStatus.ACTIVE
+
+    @cached_property
+    def _strange(self) -> set[str]:
+        return set()
 
     def insist(
         self,
@@ -170,41 +225,3 @@ class JobHook(ABC):
             if isinstance(decision, Finish | GiveUp):
                 return decision
             sleep(decision.seconds)
-
-
-def error_text(error: BaseException) -> str:
-    """Name an error by its type and its own words, never by its request."""
-    text = str(getattr(error, "message", None) or error)
-    return f"{type(error).__name__}: {text[:500]}"
-
-
-def raise_unless_succeeded(job: Job) -> Job:
-    """Return a job that succeeded; raise what became of any other.
-
-    :raises JobFailed: with the service's reason.
-    :raises JobCancelled: when the service says so.
-    """
-    if job.status is JobStatus.SUCCEEDED:
-        return job
-    page = f"\nConsole: {job.url}" if job.url else ""
-    reason = f": {job.error}" if job.error else ""
-    if job.status is JobStatus.CANCELLED:
-        raise JobCancelled(f"Job {job.name} was cancelled ({job.state}){reason}{page}")
-    raise JobFailed(f"Job {job.name} failed ({job.state}){reason}{page}")
-
-
-def error_for(name: str, verdict: Verdict, message: str, *, fate: str) -> JobError:
-    """Make the exception for a job whose end was not seen.
-
-    :param name: the job.
-    :param verdict: why the waiting ended.
-    :param message: what was met.
-    :param fate: what has become of the remote job, and what to do about it.
-    """
-    kinds: dict[Verdict, type[JobError]] = {
-        Verdict.TIMEOUT: JobTimeout,
-        Verdict.NOT_FOUND: JobNotFound,
-        Verdict.UNREACHABLE: JobUnreachable,
-        Verdict.ERROR: JobError,
-    }
-    return kinds[verdict](f"Stopped waiting for job {name}: {message}. {fate}")

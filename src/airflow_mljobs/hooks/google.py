@@ -13,6 +13,7 @@ from airflow.providers.google.common.hooks.base_google import GoogleBaseHook
 from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 from google.auth.credentials import AnonymousCredentials
+from google.rpc.error_details_pb2 import RetryInfo
 
 from airflow_mljobs.exceptions import InvalidJobSpec
 from airflow_mljobs.hooks.base import JobHook
@@ -108,8 +109,15 @@ class GoogleJobHook(GoogleBaseHook, JobHook):
             return FailureKind.UNAVAILABLE if error.retryable else FailureKind.DENIED
         return next((KINDS[kind] for kind in type(error).__mro__ if kind in KINDS), FailureKind.OTHER)
 
+    def retry_after(self, error: BaseException) -> float | None:
+        """Return the seconds in the ``RetryInfo`` of an error (https://google.aip.dev/193)."""
+        details = error.details if isinstance(error, api.GoogleAPICallError) else ()
+        delays = (detail.retry_delay for detail in details if isinstance(detail, RetryInfo))
+        return next((delay.ToMicroseconds() / 1e6 for delay in delays), None)
+
     def close(self) -> None:
         """Close every client's channel."""
+        super().close()
         while self._clients:
             _, client = self._clients.popitem()
             client.transport.close()

@@ -11,10 +11,13 @@ import requests
 from google.api_core import exceptions as api
 from google.auth.credentials import AnonymousCredentials
 from google.auth.transport.requests import AuthorizedSession
+from google.rpc.error_details_pb2 import RetryInfo
 from httplib2 import Response
 
+from airflow_mljobs.hooks.retry_after import seconds_in
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from google.auth.credentials import Credentials
     from googleapiclient.errors import HttpError
@@ -91,8 +94,20 @@ def as_api_error(error: HttpError) -> api.GoogleAPICallError:
         kind = api.ServiceUnavailable
     else:
         kind = api.exception_class_for_http_status(error.status_code)  # type: ignore[no-untyped-call]
-    made: api.GoogleAPICallError = kind(words, details=envelope.get("details") or ())
+    details = [*(envelope.get("details") or ()), *_retry_info(error, envelope)]
+    made: api.GoogleAPICallError = kind(words, details=details)
     return made
+
+
+def _retry_info(error: HttpError, envelope: Mapping[str, Any]) -> Iterator[RetryInfo]:
+    """Say as gRPC would for how long the service asks to be left alone: the envelope, or else the header."""
+    details = envelope.get("details") or ()
+    delays = [str(detail.get("retryDelay")) for detail in details if isinstance(detail, dict)]
+    texts = [delay.removesuffix("s") for delay in delays] + [error.resp.get("retry-after")]
+    for seconds in filter(None, map(seconds_in, texts)):
+        info = RetryInfo()
+        info.retry_delay.FromMicroseconds(int(seconds * 1e6))
+        yield info
 
 
 def _envelope(content: bytes) -> dict[str, Any]:

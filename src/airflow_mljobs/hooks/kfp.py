@@ -5,14 +5,12 @@ https://www.kubeflow.org/docs/components/pipelines/concepts/run/
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_mljobs.hooks.base import JobHook
 from airflow_mljobs.hooks.kfp_builder import (
     RunRequest,
     body_v1,
@@ -22,7 +20,6 @@ from airflow_mljobs.hooks.kfp_builder import (
     run_id_for,
 )
 from airflow_mljobs.hooks.kfp_errors import KFPServerError, KFPUnreachable
-from airflow_mljobs.hooks.kfp_filters import contains, one_of
 from airflow_mljobs.hooks.kfp_resources import (
     ENDED_BADLY,
     STALE_FOR,
@@ -39,20 +36,14 @@ from airflow_mljobs.hooks.kfp_resources import (
     was_stopped,
     without_source,
 )
-from airflow_mljobs.hooks.kfp_runs import KFPRunsHook
-from airflow_mljobs.jobs import Attempt, FailureKind, Job, JobStatus, TaskIdentity
+from airflow_mljobs.hooks.kfp_search import KFPSearchHook
+from airflow_mljobs.jobs import FailureKind, Job, JobStatus, TaskIdentity
 
 LATE = 60.0
 """Seconds for which a run may stay unseen whose creation was not answered."""
 
-IDS_IN_A_FILTER = 100
-"""More would not fit into the 8 kB of a request line that proxies allow."""
 
-PROBED = 8
-"""How many attempts of each generation are looked for at once."""
-
-
-class KFPRunHook(KFPRunsHook, JobHook):
+class KFPRunHook(KFPSearchHook):
     """Finds, watches, ends and repeats runs; a run's id is its name as a `Job`.
 
     Beside these it has the service's own operations, with its own types.
@@ -70,51 +61,6 @@ class KFPRunHook(KFPRunsHook, JobHook):
     def get_job(self, name: str) -> Job:
         """Look at one run."""
         return self.as_job(self.get_run(name))
-
-    def get_resource(self, name: str) -> dict[str, Any]:
-        """Get a run whole."""
-        return self.get_run(name)
-
-    def list_resources(self, parent: str, **params: Any) -> Iterator[dict[str, Any]]:
-        """Yield runs over pages.
-
-        :param parent: their namespace; empty on a single-user server.
-        :param params: of `list_runs`.
-        """
-        return self.iterate_runs(namespace=parent or None, **params)
-
-    def find_jobs(self, identity: TaskIdentity, *, parent: str) -> list[Attempt]:
-        """Find a task instance's runs: by the ids made for them, or by name where the server makes ids."""
-        found = self._found_by_name(identity, parent) if self.is_v1 else self._found_by_id(identity, parent)
-        return sorted(found, key=lambda attempt: (attempt.epoch, attempt.number), reverse=True)
-
-    def _found_by_id(self, identity: TaskIdentity, parent: str) -> list[Attempt]:
-        found: list[Attempt] = []
-        first, last = 1, PROBED
-        while True:
-            numbers = {
-                run_id_for(identity, epoch=epoch, attempt=number): (epoch, number)
-                for epoch in range(identity.epoch + 1)
-                for number in range(first, last + 1)
-            }
-            ids = list(numbers)
-            for begin in range(0, len(ids), IDS_IN_A_FILTER):
-                predicate = one_of("id", ids[begin : begin + IDS_IN_A_FILTER])
-                for run in self.list_resources(parent, filter=[predicate], page_size=IDS_IN_A_FILTER):
-                    epoch, number = numbers[id_of(run)]
-                    found.append(Attempt(job=self.as_job(run), epoch=epoch, number=number))
-            if not any(attempt.number == last for attempt in found):
-                return found
-            first, last = last + 1, last + PROBED
-
-    def _found_by_name(self, identity: TaskIdentity, parent: str) -> list[Attempt]:
-        mark = re.compile(rf"\[{identity.key}-(\d+)-(\d+)\]$")
-        runs = self.list_resources(parent, filter=[contains("name", identity.key)], page_size=IDS_IN_A_FILTER)
-        return [
-            Attempt(job=self.as_job(run), epoch=int(match[1]), number=int(match[2]))
-            for run in runs
-            if (match := mark.search(str(run_of(run).get("name", ""))))
-        ]
 
     def build_run(self, **fields: Any) -> RunRequest:
         """Make a request, checked as far as can be without the server.
@@ -189,6 +135,10 @@ class KFPRunHook(KFPRunsHook, JobHook):
         if isinstance(error, KFPServerError | KFPUnreachable):
             return error.kind
         return FailureKind.UNAVAILABLE if isinstance(error, ConnectionError) else FailureKind.OTHER
+
+    def retry_after(self, error: BaseException) -> float | None:
+        """Return the seconds in the ``Retry-After`` of an answer."""
+        return error.retry_after if isinstance(error, KFPServerError) else None
 
     def unseen_for(self, error: BaseException) -> float:
         """Return how long a run may stay unseen whose creation met this error."""

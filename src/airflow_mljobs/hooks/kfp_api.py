@@ -58,6 +58,8 @@ class KFPApi:
         self._settings = settings
         self._reread = reread
         self._auth = auth_for(settings)
+        self.received = 0
+        """Bytes of the last answer."""
 
     def call(
         self,
@@ -163,6 +165,7 @@ class KFPApi:
         try:
             response = self._request(call, arguments, body, query)
             content, kind = response.data, response.headers.get("content-type", "")
+            self.received = len(content)
         except (ApiException, HTTPError) as error:
             raise from_client(error) from None  # the client's own text holds headers
         if not content and "html" not in kind and call.verb != "GET":
@@ -222,9 +225,16 @@ class KFPApi:
         if settings.proxy and (login := parse_url(settings.proxy).auth):
             configuration.proxy_headers = make_headers(proxy_basic_auth=unquote(login))
         # Only an attempt to connect may be repeated: what was sent may have been carried out. A redirect
-        # leads to a login page, whose HTML the client would take for an answer without fields.
+        # leads to a login page, whose HTML the client would take for an answer without fields. And of a
+        # refusal that asks for patience, nothing would be left but that there were too many.
         configuration.retries = Retry(
-            connect=2, read=0, redirect=0, status=0, other=0, raise_on_redirect=False
+            connect=2,
+            read=0,
+            redirect=0,
+            status=0,
+            other=0,
+            raise_on_redirect=False,
+            respect_retry_after_header=False,
         )
         configuration.refresh_api_key_hook = self._show_token
         if self._auth.bears:

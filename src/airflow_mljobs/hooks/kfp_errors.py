@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from kfp_server_api.exceptions import ApiException
 from urllib3 import exceptions as urllib3
 
+from airflow_mljobs.hooks.retry_after import seconds_in
 from airflow_mljobs.jobs import FailureKind
 
 WORDS = 500
@@ -37,6 +38,9 @@ class KFPServerError(ApiException):  # type: ignore[misc]
     :param message: the server's words.
     :param code: its ``google.rpc.Code``; none when something before the server answered.
     """
+
+    retry_after: float | None = None
+    """Seconds for which it asks to be left alone."""
 
     def __init__(self, *, status: int, message: str, code: int | None = None) -> None:
         super().__init__(status=status, reason=message)
@@ -122,8 +126,10 @@ def from_client(error: BaseException) -> BaseException:
         case KFPServerError():
             return error
         case ApiException():
-            kind = (error.headers or {}).get("content-type", "")
-            return refusal(error.status or 0, kind, error.body)
+            headers = error.headers or {}
+            made = refusal(error.status or 0, headers.get("content-type", ""), error.body)
+            made.retry_after = seconds_in(headers.get("retry-after"))
+            return made
         case urllib3.HTTPError():
             reason = getattr(error, "reason", None) or error
             return KFPUnreachable(f"{type(reason).__name__}: {_brief(reason)}", sent=_was_sent(reason))

@@ -106,6 +106,7 @@ class MLEngineServiceHook(GoogleJobHook):
         filter: str | None = None,
         page_size: int | None = None,
         page_token: str | None = None,
+        fields: str | None = None,
         project_id: str | None = None,
     ) -> dict[str, Any]:
         """List one page of jobs: ``jobs``, and ``nextPageToken`` when there are more.
@@ -113,6 +114,8 @@ class MLEngineServiceHook(GoogleJobHook):
         :param filter: such as ``state:FAILED AND jobId:census*``.
         :param page_size: jobs in the page, at most 100; the service's default is 20.
         :param page_token: where to go on.
+        :param fields: the parts of the answer that are wanted, such as ``jobs(jobId,state),nextPageToken``:
+            https://cloud.google.com/api-client-library/dotnet/guide/performance.
         """
         return self._call(
             "list",
@@ -120,6 +123,7 @@ class MLEngineServiceHook(GoogleJobHook):
             filter=filter,
             pageSize=page_size,
             pageToken=page_token,
+            fields=fields,
         )
 
     def iterate(

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 PASSING = frozenset({FailureKind.UNAVAILABLE, FailureKind.QUOTA})
-"""What a service says that will answer if only asked again."""
+"""What a service says that is down for a while: it is asked again, but not once for each job."""
 
 MOST_PAUSE = 30.0
 """Seconds between two attempts, however long they may go on."""

@@ -29,10 +29,16 @@ class FailureKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A look that brought no job."""
+    """A look that brought no job.
+
+    :param kind: what it means.
+    :param message: what was met.
+    :param retry_after: seconds for which the service asks to be left alone.
+    """
 
     kind: FailureKind
     message: str
+    retry_after: float | None = None
 
 
 class Verdict(StrEnum):
@@ -129,4 +135,6 @@ class Poller:
                 message=f"no look succeeded for {lasted}; last: {failure.message}",
             )
         backoff = min(self.poll_interval * 2 ** min(self._failures - 1, 16), MAX_BACKOFF)
-        return Wait(seconds=min(max(backoff, self.poll_interval), tolerance - silent))
+        pause = min(max(backoff, self.poll_interval), tolerance - silent)
+        # A service that names its time is obeyed beyond our patience, but not for more than as long again.
+        return Wait(seconds=max(pause, min(failure.retry_after or 0.0, tolerance)))

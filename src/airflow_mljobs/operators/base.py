@@ -125,12 +125,12 @@ class RunJobOperator(SubmitJobOperator):
         """Do what the service wants done once there is a job; by default nothing."""
 
     def _finish(self, job: Job) -> dict[str, Any]:
-        from airflow_mljobs.hooks.base import raise_unless_succeeded
+        from airflow_mljobs.hooks.outcome import raise_unless_succeeded
 
         return raise_unless_succeeded(job).to_dict()
 
     def _given_up(self, name: str, verdict: Verdict, message: str) -> JobError:
-        from airflow_mljobs.hooks.base import error_for
+        from airflow_mljobs.hooks.outcome import error_for
 
         fates = {
             Verdict.NOT_FOUND: "Somebody deleted it; a retry submits it anew.",

@@ -15,10 +15,10 @@ from airflow_mljobs._compat import TRIGGERS_HEAR_KILLS
 from airflow_mljobs.jobs import Failure, FailureKind, Finish, GiveUp, Job, JobStatus, Poller, describe_change
 from airflow_mljobs.jobs.identity import JOB_NAME
 from airflow_mljobs.jobs.job import shorten
-from airflow_mljobs.triggers.watch import Scope, build_hook, shared_watch
+from airflow_mljobs.triggers.watch import Scope, Watch, build_hook, shared_watch
 
-LAST_LOOK = 10.0
-"""Seconds after the deadline for which a look may still be under way."""
+LAST_LOOK = 60.0
+"""Seconds for the look that is made at the deadline, and for a request that is under way then."""
 
 ASK_WITHIN = 8.0
 """Seconds for asking Airflow whether a task was killed."""
@@ -34,7 +34,7 @@ class JobTrigger(BaseTrigger):
 
     :param job_name: full resource name of the job.
     :param hook_params: arguments of the hook, plain JSON and without secrets.
-    :param poll_interval: seconds between two looks.
+    :param poll_interval: seconds between two looks, at the most: who can be looked at together is.
     :param deadline: the time, in seconds since 1970, at which to give up.
     :param cancel_on_kill: whether to cancel the job when a user kills the task.
     :param poll_failure_tolerance: seconds for which the service may be out of reach.
@@ -94,13 +94,12 @@ class JobTrigger(BaseTrigger):
             failure_tolerance=self.poll_failure_tolerance,
             deadline=self.deadline,
         )
-        job: Job | None = None
+        job = known = None
         pause = 0.0
         async with shared_watch(scope) as watch:
             while True:
                 try:
-                    async with asyncio.timeout(self._time_left()):
-                        look = await watch.look(self.job_name, after=pause)
+                    look = await self._look(watch, after=pause, known=known)
                 except TimeoutError:
                     return self._gave_up(job, poller.expire())
                 job = self._tell(job, look)
@@ -111,10 +110,17 @@ class JobTrigger(BaseTrigger):
                         return self._gave_up(job, given_up)
                     case wait:
                         pause = wait.seconds
+                # After a failure the next answer is news to the poller, whatever it is.
+                known = look if isinstance(look, Job) else None
 
-    def _time_left(self) -> float | None:
-        # A look is due at the deadline itself, and gets the time that one takes.
-        return None if self.deadline is None else max(0.0, self.deadline - time.time()) + LAST_LOOK
+    async def _look(self, watch: Watch, *, after: float, known: Job | None) -> Job | Failure:
+        left = None if self.deadline is None else max(0.0, self.deadline - time.time())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(left):
+                return await watch.look(self.job_name, after=after, every=self.poll_interval, known=known)
+        # The job may have ended since it was last looked at.
+        async with asyncio.timeout(LAST_LOOK):
+            return await watch.look(self.job_name)
 
     def _gave_up(self, job: Job | None, given_up: GiveUp) -> dict[str, Any]:
         error = {

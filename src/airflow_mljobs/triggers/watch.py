@@ -9,6 +9,8 @@ import json
 import pkgutil
 import random
 import threading
+import time
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -23,8 +25,17 @@ if TYPE_CHECKING:
 
 _importing = threading.Lock()
 
-TOGETHER = 0.1
-"""Looks that are due within this share of their pause are made together, in one request where it can."""
+JITTER = 0.1
+"""The share of a pause by which it is drawn out at random, so that tasks which began together part."""
+
+JOINS = 0.5
+"""The share of its pause after which a look joins a request for others: all of a scope come to keep step."""
+
+HANDED_OUT = 5
+"""How many answers are handed out before others get their turn on the event loop: each is a line in a log."""
+
+MOST_QUIET = 3600.0
+"""Seconds for which nothing is asked because the service wants to be left alone."""
 
 
 def build_hook(hook_class: str, hook_params: Mapping[str, Any]) -> JobHook:
@@ -65,37 +76,51 @@ class Scope:
 @dataclass(kw_only=True)
 class _Wish:
     name: str
-    due: float
-    early: float
+    known: Job | None
+    every: float
     answer: asyncio.Future[Job | Failure]
+    due: float
+    joins: float
+
+    def wait(self, pause: float, *, now: float) -> None:
+        self.due = now + pause * random.uniform(1.0, 1.0 + JITTER)
+        # Who has met a failure has its time to wait, and joins nobody.
+        self.joins = now + pause * JOINS if self.known else self.due
 
 
 @dataclass(kw_only=True)
 class Watch:
     """Makes the looks that its triggers ask for, due ones together, never two requests at a time.
 
-    The hook is built, used and closed in a thread of the watch's own: credentials, connections and
-    imports take their time there, and the event loop none.
+    The hook is built, used and closed in a thread of the watch's own: credentials, connections, imports and
+    the reading of answers take their time there, and the event loop hears of what has changed.
     """
 
     scope: Scope
     users: int = 0
     _wishes: list[_Wish] = field(default_factory=list)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _found: deque[tuple[_Wish, Job | Failure]] = field(default_factory=deque)
+    _arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    _quiet_until: float = 0.0
     _hook: JobHook | None = None
     _thread: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(max_workers=1, thread_name_prefix="job-watch")
     )
 
-    async def look(self, name: str, *, after: float = 0.0) -> Job | Failure:
-        """Look at a job, at the earliest after so many seconds.
+    async def look(
+        self, name: str, *, after: float = 0.0, every: float = 0.0, known: Job | None = None
+    ) -> Job | Failure:
+        """Look at a job until there is something new about it, and return that.
 
         :param name: the job.
-        :param after: seconds to wait; spread a little, so that tasks which began together part.
+        :param after: seconds until the first look.
+        :param every: seconds between the later ones.
+        :param known: what is not new; nothing: the first look's answer is.
         """
         loop = asyncio.get_running_loop()
-        pause = after * random.uniform(1.0, 1.0 + TOGETHER)
-        wish = _Wish(name=name, due=loop.time() + pause, early=pause * TOGETHER, answer=loop.create_future())
+        wish = _Wish(name=name, known=known, every=every, answer=loop.create_future(), due=0.0, joins=0.0)
+        wish.wait(after, now=loop.time())
         self._wishes.append(wish)
         self._news.set()
         return await wish.answer
@@ -115,37 +140,69 @@ class Watch:
         self._news.clear()
         self._wishes = self._open()
         due = min((wish.due for wish in self._wishes), default=None)
+        if due is not None:
+            due = max(due, self._quiet_until)
         if due is None or due > loop.time():
             # Not wait_for, which on Python 3.11 loses a cancellation that meets the news.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(due):
                     await self._news.wait()
             return
-        now = [wish for wish in self._wishes if wish.due - wish.early <= loop.time()]
-        looks = await self._look_up(list(dict.fromkeys(wish.name for wish in now)))
-        missing = Failure(kind=FailureKind.MISSING, message="the service does not know the job")
-        for wish in now:
-            if not wish.answer.done():
-                wish.answer.set_result(looks.get(wish.name, missing))
+        now = loop.time()
+        await self._look_at([wish for wish in self._wishes if wish.joins <= now])
 
     def _open(self) -> list[_Wish]:
         return [wish for wish in self._wishes if not wish.answer.done()]
 
-    async def _look_up(self, names: list[str]) -> Mapping[str, Job | Failure]:
+    async def _look_at(self, wishes: list[_Wish]) -> None:
+        # Not asyncio.to_thread: what the hook asks of Airflow (its connection) finds its way back to
+        # this event loop only from a thread that asgiref started.
+        ask = sync_to_async(self._ask, thread_sensitive=False, executor=self._thread)
+        asking = asyncio.ensure_future(ask(wishes, asyncio.get_running_loop()))
+        asking.add_done_callback(lambda _: self._arrived.set())
         try:
-            # Not asyncio.to_thread: what the hook asks of Airflow (its connection) finds its way back to
-            # this event loop only from a thread that asgiref started.
-            call = sync_to_async(self._ask, thread_sensitive=False, executor=self._thread)
-            return await call(names)
-        except Exception as error:
+            while not asking.done() or self._found:
+                self._arrived.clear()
+                await self._hand_out()
+                if not asking.done():
+                    await self._arrived.wait()
+        finally:
+            asking.cancel()
+        if error := asking.exception():
             # The hook could not be built: its connection or its credentials. Worth minutes, not an hour.
             failure = Failure(kind=FailureKind.DENIED, message=f"{type(error).__name__}: {error}"[:500])
-            return dict.fromkeys(names, failure)
+            self._found.extend((wish, failure) for wish in wishes)
+            await self._hand_out()
 
-    def _ask(self, names: list[str]) -> Mapping[str, Job | Failure]:
+    async def _hand_out(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._found:
+            for _ in range(min(HANDED_OUT, len(self._found))):
+                wish, look = self._found.popleft()
+                if not wish.answer.done():
+                    wish.answer.set_result(look)
+                if isinstance(look, Failure) and look.retry_after:
+                    quiet = min(look.retry_after, MOST_QUIET)
+                    self._quiet_until = max(self._quiet_until, loop.time() + quiet)
+            await asyncio.sleep(0)
+
+    def _ask(self, wishes: list[_Wish], loop: asyncio.AbstractEventLoop) -> None:
         if self._hook is None:
             self._hook = build_hook(self.scope.hook_class, json.loads(self.scope.hook_params))
-        return self._hook.look_up(names)
+        begin = time.monotonic()
+        by_name = {wish.name: wish for wish in wishes}
+        others: dict[str, list[_Wish]] = {}
+        for wish in wishes:
+            if by_name[wish.name] is not wish:
+                others.setdefault(wish.name, []).append(wish)
+        for name, look in self._hook.look_at(by_name):
+            for wish in (by_name[name], *others.get(name, ())):
+                if look == wish.known:
+                    wish.wait(wish.every, now=max(begin, time.monotonic() - wish.every / 2))
+                else:
+                    self._found.append((wish, look))
+                    if len(self._found) == 1:  # otherwise they are being handed out
+                        loop.call_soon_threadsafe(self._arrived.set)
 
     def close(self) -> None:
         """Close the hook's connections, after the request under way; nobody waits for it."""

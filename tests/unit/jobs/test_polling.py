@@ -13,9 +13,9 @@ ENDS = [JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED]
 LIVE = [FailureKind.UNAVAILABLE, FailureKind.QUOTA]
 
 
-def failure(kind: FailureKind = FailureKind.UNAVAILABLE) -> Failure:
+def failure(kind: FailureKind = FailureKind.UNAVAILABLE, *, retry_after: float | None = None) -> Failure:
     """Make a look that brought nothing."""
-    return Failure(kind=kind, message=f"{kind} it is")
+    return Failure(kind=kind, message=f"{kind} it is", retry_after=retry_after)
 
 
 def poller(poll_interval: float = 10.0, **fields: float) -> Poller:
@@ -126,6 +126,26 @@ def test_a_pause_ends_with_the_tolerance() -> None:
     waiting = poller(failure_tolerance=15)
     looks = [waiting.after(failure(), now=now) for now in (0, 10)]
     assert [Wait(seconds=10), Wait(seconds=5)] == looks
+
+
+@pytest.mark.parametrize("kind", [*LIVE, FailureKind.DENIED])
+@pytest.mark.parametrize(("asked", "waited"), [(0.0, 10.0), (3.0, 10.0), (45.0, 45.0), (200.0, 200.0)])
+def test_a_service_that_names_its_time_is_obeyed(kind: FailureKind, asked: float, waited: float) -> None:
+    """The pause is at least as long as the service asks for."""
+    assert Wait(seconds=waited) == poller().after(failure(kind, retry_after=asked), now=0)
+
+
+def test_a_service_may_ask_for_more_than_patience_has_left() -> None:
+    """What the service asks for goes beyond the tolerance, but not for longer than the tolerance itself."""
+    waiting = poller(failure_tolerance=100)
+    waiting.after(failure(), now=0)
+    looks = [waiting.after(failure(retry_after=asked), now=95) for asked in (30.0, 1e9)]
+    assert [Wait(seconds=30), Wait(seconds=100)] == looks
+
+
+def test_a_deadline_comes_before_what_the_service_asks_for() -> None:
+    """However long the service wants to be left alone, waiting ends at the deadline."""
+    assert Wait(seconds=20) == poller(deadline=20.0).after(failure(retry_after=60), now=0)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from unit_samples import NAME, make_job
 
 from airflow_mljobs.hooks.base import JobHook
+from airflow_mljobs.hooks.lists import Page, Question
 from airflow_mljobs.jobs import Attempt, FailureKind, Job, JobStatus, Progress, TaskIdentity
 from airflow_mljobs.triggers.base import JobTrigger
 
@@ -34,6 +35,10 @@ class MemoryHook(JobHook):
     def find_jobs(self, identity: TaskIdentity, *, parent: str) -> list[Attempt]:
         """Find nothing."""
         return []
+
+    def page_of(self, question: Question, then: Any) -> Page:
+        """List nothing."""
+        return Page(entries=(), size=0, then=None)
 
     def cancel_job(self, name: str) -> NoReturn:
         """Fail, as nobody may ask."""

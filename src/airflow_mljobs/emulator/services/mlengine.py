@@ -173,7 +173,8 @@ class MLEngineJobs(HttpJobs):
         answer: dict[str, Any] = {"jobs": page} if page else {}
         if len(records) > size:
             answer["nextPageToken"] = tokens.write(order.key(records[size - 1]))
-        return answer
+        message = "GoogleCloudMlV1__ListJobsResponse"
+        return discovery.pick(_MESSAGES, message, answer, query.get("fields", ""))
 
     def _cancel(self, ask: Ask) -> Any:
         record = self._find(ask)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from google.api_core.gapic_v1.method import DEFAULT, _MethodDefault
 from google.cloud.aiplatform_v1 import JobServiceClient, types
 
-from airflow_mljobs.hooks.base import error_for, raise_unless_succeeded
 from airflow_mljobs.hooks.google import REQUEST_TIMEOUT, GoogleJobHook
+from airflow_mljobs.hooks.outcome import error_for, raise_unless_succeeded
 from airflow_mljobs.hooks.vertex_ai.base import VertexAIJobHook
 from airflow_mljobs.hooks.vertex_ai.custom_job_builder import build_custom_job
 from airflow_mljobs.hooks.vertex_ai.resources import JOB_STATES, as_mask
@@ -36,6 +36,7 @@ class CustomJobHook(VertexAIJobHook):
     collection = "customJobs"
     noun = "custom_job"
     client_class = JobServiceClient
+    resource_class = types.CustomJob
     page = "training/{job_id}/cpu"
     list_page = "training/custom-jobs"
     cancelling = frozenset({"JOB_STATE_CANCELLING"})

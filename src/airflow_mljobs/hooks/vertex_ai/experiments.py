@@ -11,8 +11,8 @@ from google.api_core.exceptions import NotFound
 from google.cloud.aiplatform_v1 import MetadataServiceClient, PipelineServiceClient
 
 from airflow_mljobs.exceptions import InvalidJobSpec
-from airflow_mljobs.hooks.base import error_text
 from airflow_mljobs.hooks.google import REQUEST_TIMEOUT
+from airflow_mljobs.hooks.outcome import error_text
 from airflow_mljobs.hooks.vertex_ai.base import VertexAIHook
 
 EXPERIMENT_SCHEMA = "system.Experiment"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from google.api_core.exceptions import GoogleAPICallError, NotFound
 from google.cloud.aiplatform_v1 import types
@@ -21,6 +21,8 @@ from airflow_mljobs.jobs import Attempt, Job, JobStatus, TaskIdentity
 
 if TYPE_CHECKING:
     from google.longrunning.operations_pb2 import Operation
+
+    from airflow_mljobs.hooks.lists import Question
 
 ID_LENGTH = 63
 """The service documents no limit; this is the shortest that Google's services have for ids."""
@@ -38,6 +40,7 @@ class NotebookExecutionJobHook(NotebookServiceHook):
     states: ClassVar = JOB_STATES
     state_field = "job_state"
     cancels_by = "delete"
+    lists_by_state = False
 
     def error_of(self, resource: types.NotebookExecutionJob) -> str | None:
         """Return the service's reason, such as the error of the cell that failed."""
@@ -77,6 +80,10 @@ class NotebookExecutionJobHook(NotebookServiceHook):
                 error=reason,
                 url=self.page_url(name),
             )
+
+    def asked(self, question: Question) -> dict[str, Any]:
+        """Ask for all jobs, the newest first: the list knows neither states nor labels, and no mask."""
+        return {"order_by": "create_time desc", "view": self.as_view("BASIC")}
 
     def find_jobs(self, identity: TaskIdentity, *, parent: str) -> list[Attempt]:
         """Find a task instance's jobs by the ids that they would have: the list cannot filter by labels.

@@ -34,6 +34,7 @@ class NotebookServiceHook(VertexAIJobHook):
     """
 
     client_class = NotebookServiceClient
+    resource_class = types.NotebookExecutionJob
 
     @staticmethod
     def build_notebook_execution_job(

@@ -20,6 +20,7 @@ class PipelineJobHook(PipelineSubmissionHook):
     collection = "pipelineJobs"
     noun = "pipeline_job"
     client_class = PipelineServiceClient
+    resource_class = types.PipelineJob
     page = "pipelines/runs/{job_id}"
     list_page = "pipelines/runs"
     cancelling = frozenset({"PIPELINE_STATE_CANCELLING"})
@@ -38,6 +39,11 @@ class PipelineJobHook(PipelineSubmissionHook):
     def job_id_of(self, identity: TaskIdentity, *, attempt: int) -> str:
         """Return the id of a task's job for which the user chose none."""
         return identity.job_id(attempt=attempt)
+
+    @property
+    def lists_in_brief(self) -> bool:
+        """Say that a list leaves out the tasks."""
+        return True
 
     def error_of(self, resource: types.PipelineJob) -> str | None:
         """Return the service's reason, and each failed task's name and error."""

@@ -11,8 +11,8 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from airflow_mljobs.hooks.base import error_for, raise_unless_succeeded
 from airflow_mljobs.hooks.google import GoogleJobHook, check_type
+from airflow_mljobs.hooks.outcome import error_for, raise_unless_succeeded
 from airflow_mljobs.hooks.vertex_ai.experiments import ExperimentHook
 from airflow_mljobs.hooks.vertex_ai.pipeline_builder import (
     build_pipeline_job,

@@ -33,6 +33,11 @@ JOB_STATES: Mapping[str, JobStatus] = {
 IDENTITY_MASK = FieldMask(paths=["name", "state", "labels", "create_time", "start_time", "end_time"])
 """All that adoption needs to know of a job."""
 
+LOOK_MASK = FieldMask(
+    paths=["name", "state", "error", "create_time", "start_time", "end_time", "update_time"]
+)
+"""All that a look needs to know of a job, but a pipeline's tasks."""
+
 DONE = frozenset({TaskState.SUCCEEDED, TaskState.SKIPPED, TaskState.NOT_TRIGGERED})
 RUNNING = frozenset({TaskState.RUNNING, TaskState.CANCEL_PENDING, TaskState.CANCELLING})
 
