@@ -18,7 +18,7 @@ export PYTHONDONTWRITEBYTECODE :=
 SIDE_BY_SIDE := --numprocesses 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos lint unit contract e2e format clean
+.PHONY: help demo test chaos bench lint unit contract e2e format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,11 +31,14 @@ test: $(VENV)/ready $(KFP) lint ## Run every check and every test
 	$(RUN)/coverage run -m pytest tests/unit
 	$(RUN)/coverage report --include='src/airflow_mljobs/jobs/*' --fail-under=100 --show-missing
 	$(RUN)/pytest tests/contract tests/emulator tests/clients $(SIDE_BY_SIDE)
-	$(RUN)/pytest tests/e2e tests/chaos
+	$(RUN)/pytest tests/benchmarks tests/e2e tests/chaos
 
 chaos: $(VENV)/ready ## Kill, lose and refuse whatever can be, and count the jobs (TRIALS=228 SEED=0)
 	@PYTHONPATH=scripts:tests exec $(RUN)/python -m chaos \
 		$(if $(TRIALS),--trials $(TRIALS)) $(if $(SEED),--seed $(SEED))
+
+bench: $(VENV)/ready ## Measure polling and starting beside the Google provider, and check the claims (JOBS="100 1000 5000")
+	@PYTHONPATH=scripts exec $(RUN)/python -m benchmarks --jobs $(or $(JOBS),100 1000 5000) --check
 
 lint: $(VENV)/ready ## Run ruff, mypy and import-linter
 	$(RUN)/ruff check .

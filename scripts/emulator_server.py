@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,14 @@ class EmulatorServer:
     :param home: where it keeps its state and its log.
     :param engine: ``simulate`` or ``local``.
     :param seconds: how long a simulated job takes.
+    :param options: further options of its command line.
     """
 
     servers: Servers
     home: Path
     engine: str
     seconds: float
+    options: Sequence[str] = ()
     grpc: str = field(default_factory=lambda: f"localhost:{free_port()}")
     url: str = field(default_factory=lambda: f"http://localhost:{free_port()}")
     _server: Server | None = None
@@ -40,6 +42,7 @@ class EmulatorServer:
         argv += ["--grpc-port", self.grpc.rpartition(":")[2], "--http-port", self.url.rpartition(":")[2]]
         argv += ["--seconds", str(self.seconds)]
         argv += ["--data", str(self.home / "emulator"), "--ready-file", str(ready)]
+        argv += self.options
         if kfp_python := os.environ.get("MLJOBS_KFP_PYTHON"):
             argv += ["--kfp-python", kfp_python]
         log = self.home / "emulator.log"
