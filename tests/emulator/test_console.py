@@ -59,6 +59,7 @@ def test_faults_and_requests(emulator: Emulator, jobs: JobServiceClient) -> None
         "after_commit": False,
         "containing": "",
         "share": 1.0,
+        "retry_after": None,
     }
     assert requests.delete(faults, timeout=5).json() == []
 
