@@ -154,6 +154,11 @@ class JobHook(ABC):
             kind=self.failure_kind(error), message=error_text(error), retry_after=self.retry_after(error)
         )
 
+    @property
+    def end_words(self) -> list[str]:
+        """The words for a job that has ended."""
+        return [state for state, status in self.states.items() if status is not JobStatus.ACTIVE]
+
     def status_of(self, state: str) -> JobStatus:
         """Translate a state word; a word that the service has only just learned is taken for active."""
         if state in self.states:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_mljobs.hooks.patience import Patience
@@ -102,25 +102,3 @@ class Listing:
         failure = self.hook.failure(error)
         is_silence = failure.kind is FailureKind.UNAVAILABLE and failure.retry_after is None
         return failure.kind if is_silence else FailureKind.OTHER
-
-
-@dataclass(kw_only=True)
-class Listings:
-    """The kinds of list that there are, each with a fate of its own.
-
-    :param hook: speaks to the service.
-    :param clock: seconds, from whenever.
-    """
-
-    hook: Surveyed
-    clock: Callable[[], float]
-    _kinds: dict[tuple[bool, bool], Listing] = field(default_factory=dict)
-
-    def of(self, *, labelled: bool, ended: bool) -> Listing:
-        """Return one kind.
-
-        :param labelled: of jobs with our label.
-        :param ended: of jobs that have ended.
-        """
-        made = Listing(hook=self.hook, clock=self.clock)
-        return self._kinds.setdefault((labelled, ended), made)

@@ -62,12 +62,11 @@ class MLEngineJobHook(MLEngineServiceHook):
         The reference shows filters with a colon and with AND. Where the service makes something else of the
         others, that costs requests and no more: each job is judged by the state that it is listed with.
         """
-        ends = [state for state, status in self.states.items() if status is not JobStatus.ACTIVE]
         if question.ended:
-            any_end = " OR ".join(f"state:{state}" for state in ends)
+            any_end = " OR ".join(f"state:{state}" for state in self.end_words)
             terms = [f"({any_end})"]
         else:
-            terms = [f"NOT state:{state}" for state in ends]
+            terms = [f"NOT state:{state}" for state in self.end_words]
         if question.since:
             terms.append(f'createTime>="{question.since.isoformat()}"')
         project = question.parent.rpartition("/")[-1]

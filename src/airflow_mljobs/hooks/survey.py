@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass, field, replace
 
 from airflow_mljobs.hooks.gets import REFUSALS, Gets
-from airflow_mljobs.hooks.listing import FEW, Listing, Listings
+from airflow_mljobs.hooks.listing import FEW, Listing
 from airflow_mljobs.hooks.lists import Entry, Question, Surveyed
 from airflow_mljobs.hooks.patience import PASSING
 from airflow_mljobs.jobs import Failure, FailureKind, Job, JobStatus
@@ -59,11 +59,10 @@ class Survey:
     clock: Callable[[], float] = time.monotonic
     _known: dict[str, _Known] = field(default_factory=dict)
     _number: int = 0
-    _listings: Listings = field(init=False)
+    _listings: dict[tuple[bool, bool], Listing] = field(default_factory=dict)
     _gets: Gets = field(init=False)
 
     def __post_init__(self) -> None:
-        self._listings = Listings(hook=self.hook, clock=self.clock)
         self._gets = Gets(hook=self.hook)
 
     def look_at(self, names: Sequence[str]) -> Iterator[tuple[str, Job | Failure]]:
@@ -128,7 +127,9 @@ class Survey:
         self, names: Sequence[str], wanted: set[str], listed: dict[str, Job], *, labelled: bool, ended: bool
     ) -> bool:
         """Read a list for those that are wanted, and tell whether it named all that it could."""
-        listing = self._listings.of(labelled=labelled, ended=ended)
+        # Each with a fate of its own: one may be refused, or crowded, where another is not.
+        made = Listing(hook=self.hook, clock=self.clock)
+        listing = self._listings.setdefault((labelled, ended), made)
         if listing.rests(len(wanted)):
             return False
         ids = {name.rpartition("/")[2]: name for name in names}
@@ -154,8 +155,10 @@ class Survey:
         try:
             return listing.read(question, take)
         except Exception as error:  # whatever it is, the hook says what it means
-            self._bear(listing, self.hook.failure(error), probe=min(wanted.difference(listed)))
-            return False
+            missing = wanted.difference(listed)
+            if missing:  # what is wrong with the rest of a page need not be known
+                self._bear(listing, self.hook.failure(error), probe=min(missing))
+            return not missing
 
     def _bear(self, listing: Listing, failure: Failure, *, probe: str) -> None:
         """Leave a list alone that alone is refused; who is refused everything is asked no more."""

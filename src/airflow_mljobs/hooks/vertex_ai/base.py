@@ -129,13 +129,12 @@ class VertexAIJobHook(VertexAIHook, OperationHelper):
 
     def asked(self, question: Question) -> dict[str, Any]:
         """Put a question into fields of the service's list request."""
-        ends = [state for state, status in self.states.items() if status is not JobStatus.ACTIVE]
         if question.ended:
-            any_end = " OR ".join(f'state="{state}"' for state in ends)
+            any_end = " OR ".join(f'state="{state}"' for state in self.end_words)
             terms = [f"({any_end})"]
         else:
             # Not those at work by their words: the service may have learned a new one.
-            terms = [f'state!="{state}"' for state in ends]
+            terms = [f'state!="{state}"' for state in self.end_words]
         if question.labelled:
             terms.append(f"labels.{TASK_LABEL}:*")
         if question.since:
