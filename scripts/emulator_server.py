@@ -69,6 +69,10 @@ class EmulatorServer:
         """Return the emulator's own word on a job, or nothing when it has none."""
         return next((job for job in self.jobs() if job["name"] == name), {})
 
+    def keep_time(self) -> None:
+        """Let happen what is due: it happens with the next request, and would take all its time there."""
+        self._control("GET", "clock")
+
     def fail(self, **fault: Any) -> None:
         """Queue a fault: `airflow_mljobs.emulator.faults.Fault` has the fields."""
         self._control("POST", "faults", json=fault)

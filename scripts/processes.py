@@ -143,6 +143,14 @@ class Servers:
         """Return the servers of this name."""
         return [server for server in self.running if server.name == name]
 
+    def check(self) -> None:
+        """Raise when one of them has ended by itself.
+
+        :raises StackError: with its last words.
+        """
+        for server in self.running:
+            server.check()
+
     def kill(self, server: Server) -> None:
         """End a server that moment, with what it started, and forget it."""
         kill(server.family())

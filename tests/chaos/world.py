@@ -125,8 +125,7 @@ class World:
         while not self._ended.wait(EVERY):
             with self._looking:
                 try:
-                    for server in self.stack.servers.running:
-                        server.check()
+                    self.stack.servers.check()
                 except StackError as error:
                     self._loss = error
                     self.end()

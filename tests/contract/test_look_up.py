@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import re
 import threading
 import time
 import uuid
@@ -13,6 +14,7 @@ import pytest
 
 from airflow_mljobs.emulator.execution.base import Phase, TaskUpdate, Update
 from airflow_mljobs.emulator.server import Emulator
+from airflow_mljobs.exceptions import JobFailed
 from airflow_mljobs.hooks.listing import CROWDED, FEW, REFUSED, SILENCES
 from airflow_mljobs.hooks.survey import DETAILS, ENDS, FORGET, Survey
 from airflow_mljobs.jobs import Failure, FailureKind, Job, JobStatus
@@ -360,9 +362,52 @@ def test_an_end_is_never_told_from_memory(service: Service, emulator: Emulator) 
 
     second = hook.look_up(names)
 
-    assert {type(look) for look in first.values()} == {Failure}
-    assert {look.status for look in second.values() if isinstance(look, Job)} == {JobStatus.FAILED}
-    assert all(look.error for look in second.values() if isinstance(look, Job))
+    for looks in (first, second):
+        assert {look.status for look in looks.values() if isinstance(look, Job)} == {JobStatus.FAILED}
+        assert len(looks) == len(names)
+
+
+@of(*BRIEF)
+def test_reasons_of_many_failures_are_left_to_who_tells_them(service: Service, emulator: Emulator) -> None:
+    """Of many that fail together some are told with their reason, and each of the others can be completed."""
+    names = many(emulator, service, 2 * ENDS)
+    hook = service.one["get"](names[0]).hook
+    end(emulator, names, Phase.FAILED)
+    emulator.requests.reset()
+
+    looks = [look for look in hook.look_up(names).values() if isinstance(look, Job)]
+
+    assert lists_and_gets(emulator, service)[1] == ENDS
+    assert [look.status for look in looks] == [JobStatus.FAILED] * len(names)
+    brief = [look for look in looks if look.error is None]
+    assert len(brief) == ENDS
+    assert hook.complete(brief[0]) == hook.get_job(brief[0].name)
+
+
+@of(*BRIEF)
+def test_the_worker_gets_the_reason_that_a_list_left_out(service: Service, emulator: Emulator) -> None:
+    """A task whose job is told as failed without a reason fails with the service's reason."""
+    (name,) = many(emulator, service, 1)
+    operator = service.run(deferrable=True)
+    job = operator.hook.get_job(name)
+    end(emulator, [name], Phase.FAILED)
+    event = {"job": dataclasses.replace(job, status=JobStatus.FAILED).to_dict(), "error": None}
+
+    with pytest.raises(JobFailed, match=re.escape(service.reason)):
+        operator.execute_complete(Task().context, event)
+
+
+@of(PIPELINE_JOB)
+def test_a_reason_that_cannot_be_asked_for_hides_no_failure(service: Service, emulator: Emulator) -> None:
+    """A task whose job's reason is refused fails all the same, and says why there is none."""
+    (name,) = many(emulator, service, 1)
+    operator = service.run(deferrable=True)
+    job = operator.hook.get_job(name)
+    emulator.faults.add(method=service.methods["get"], code="PERMISSION_DENIED", times=1)
+    event = {"job": dataclasses.replace(job, status=JobStatus.FAILED).to_dict(), "error": None}
+
+    with pytest.raises(JobFailed, match=r"reason could not be asked for \(PermissionDenied"):
+        operator.execute_complete(Task().context, event)
 
 
 @of(PIPELINE_JOB)

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import (
     HTMLResponse,
     JSONResponse,
@@ -154,6 +155,7 @@ class Console:
 
     async def _clock(self, request: Request) -> Response:
         clock = self._emulator.clock
+        await run_in_threadpool(self._emulator.catch_up)
         if request.method == "POST":
             try:
                 clock.advance(float(json.loads(await request.body())["advance"]))

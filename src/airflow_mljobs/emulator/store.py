@@ -7,7 +7,7 @@ import re
 import sqlite3
 import threading
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from airflow_mljobs.emulator.execution.base import Phase
@@ -168,13 +168,14 @@ class Store:
 
     def save(self, record: Record, content: bytes) -> None:
         """Insert a job or write over it."""
+        values = [getattr(record, column) for column in _WRITTEN]
         marks = ", ".join("?" * len(_WRITTEN))
         news = ", ".join(f"{column} = excluded.{column}" for column in _WRITTEN)
         with self.transaction():
             self.rows(
                 f"INSERT INTO jobs ({', '.join(_WRITTEN)}) VALUES ({marks}) "
                 f"ON CONFLICT (name) DO UPDATE SET {news}",
-                [json.dumps(value) if isinstance(value, dict) else value for value in astuple(record)[:-1]],
+                [json.dumps(value) if isinstance(value, dict) else value for value in values],
             )
             self.rows("INSERT OR REPLACE INTO resources VALUES (?, ?)", (record.name, content))
 

@@ -6,6 +6,7 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from airflow_mljobs.hooks.lists import Page, Question
 
 T = TypeVar("T")
+
+REASON_WITHIN = 60.0
+"""Seconds for which the reason for a failure is asked for, when the failure itself is known."""
 
 
 class JobHook(ABC):
@@ -147,6 +151,18 @@ class JobHook(ABC):
             return self.get_job(name)
         except Exception as error:  # whatever it is, the poller decides what it means
             return self.failure(error)
+
+    def complete(self, job: Job) -> Job:
+        """Return a failed job with the reason that a look at many left out, or with why it cannot be had.
+
+        Of many jobs that fail together a watch tells no more than that; who reports one gets its reason.
+
+        :param job: one that failed, without an error.
+        """
+        try:
+            return self.insist(self.get_job, job.name, within=REASON_WITHIN)
+        except Exception as error:  # that it failed is true without
+            return replace(job, error=f"its reason could not be asked for ({error_text(error)})")
 
     def failure(self, error: BaseException) -> Failure:
         """Say what an error means for whoever waits."""

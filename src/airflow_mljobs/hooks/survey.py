@@ -19,7 +19,7 @@ DETAILS = 5
 """How many jobs at work are got whole in one look for no more than their progress."""
 
 ENDS = 20
-"""The same of jobs that have ended; those beyond end without telling how far they came."""
+"""The same of jobs that have ended, failures first; `JobHook.complete` is for those beyond."""
 
 MISSED = 2
 """After as many lists without it, a job at work is not waited for in them: it has no label of ours."""
@@ -183,20 +183,26 @@ class Survey:
             if self.hook.lists_in_brief and known.job is not None:
                 job = replace(job, progress=known.job.progress, error=job.error or known.job.error)
             known.job, known.mark = job, entry.mark
+        elif self.hook.lists_in_brief and job.status is JobStatus.FAILED:
+            job = replace(job, error=None)  # half of a reason would pass for the whole
         return job
 
     def _wanted_whole(self, listed: Mapping[str, Job], *, details: int) -> list[str]:
-        """Return those of whom a list tells too little: why they failed, and how far some have come."""
+        """Return those to be got for what a list leaves out: why they failed, and how far they came."""
         if not self.hook.lists_in_brief:
             return []
         by_status: dict[JobStatus, list[str]] = {status: [] for status in JobStatus}
         for name, job in listed.items():
             by_status[job.status].append(name)
-        ended = [*by_status[JobStatus.CANCELLED], *by_status[JobStatus.SUCCEEDED]]
+        ended = [
+            *by_status[JobStatus.FAILED],
+            *by_status[JobStatus.CANCELLED],
+            *by_status[JobStatus.SUCCEEDED],
+        ]
         moved = [name for name in by_status[JobStatus.ACTIVE] if self._known[name].has_moved]
         # Whose turn was the longest ago.
         moved.sort(key=lambda name: self._known[name].got_whole)
-        return [*by_status[JobStatus.FAILED], *ended[: ENDS if details else 0], *moved[:details]]
+        return [*ended[: ENDS if details else 0], *moved[:details]]
 
     def _completed(self, name: str, brief: Job, look: Job | Failure) -> Job | Failure:
         known = self._known[name]
@@ -204,8 +210,7 @@ class Survey:
         if isinstance(look, Job):
             known.mark_whole = known.mark
             return look
-        # Why it failed is worth another look; that it did is true without.
-        return look if brief.status is JobStatus.FAILED and look.kind in PASSING else brief
+        return brief
 
     def _remember(self, name: str, look: Job | Failure) -> Job | Failure:
         if isinstance(look, Job) and look.status is JobStatus.ACTIVE:

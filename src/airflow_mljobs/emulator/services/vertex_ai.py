@@ -168,7 +168,9 @@ class PipelineJobs(VertexJobs):
         }
 
     def _pipeline_name(self, resource: Any) -> str:
-        return pipeline_spec.name_of(MessageToDict(resource.pipeline_spec))
+        # Not all of the spec, which may be large, each time that the job is kept.
+        info = resource.pipeline_spec.fields.get("pipelineInfo")
+        return pipeline_spec.name_of({} if info is None else {"pipelineInfo": MessageToDict(info)})
 
     def _batch(self, request: Any) -> Sequence[str]:
         check_location("parent", request.parent)
