@@ -56,6 +56,11 @@ def get_provider_info() -> dict[str, Any]:
             {"integration-name": AI_PLATFORM, "python-modules": ["airflow_mljobs.operators.mlengine"]},
             {"integration-name": KUBEFLOW_PIPELINES, "python-modules": ["airflow_mljobs.operators.kfp"]},
         ],
+        "sensors": [
+            {"integration-name": VERTEX_AI, "python-modules": ["airflow_mljobs.sensors.vertex_ai"]},
+            {"integration-name": AI_PLATFORM, "python-modules": ["airflow_mljobs.sensors.mlengine"]},
+            {"integration-name": KUBEFLOW_PIPELINES, "python-modules": ["airflow_mljobs.sensors.kfp"]},
+        ],
         "triggers": [
             {"integration-name": VERTEX_AI, "python-modules": ["airflow_mljobs.triggers.vertex_ai"]},
             {"integration-name": AI_PLATFORM, "python-modules": ["airflow_mljobs.triggers.mlengine"]},

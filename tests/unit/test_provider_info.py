@@ -18,11 +18,17 @@ from unit_samples import public_classes
 from airflow_mljobs.hooks.base import JobHook
 from airflow_mljobs.operators.base import JobOperator
 from airflow_mljobs.provider_info import get_provider_info
+from airflow_mljobs.sensors.base import JobSensor
 from airflow_mljobs.triggers.base import JobTrigger
 
 DISTRIBUTION = "airflow-provider-mljobs"
 INFO = get_provider_info()
-BASES: dict[str, type] = {"hooks": JobHook, "operators": JobOperator, "triggers": JobTrigger}
+BASES: dict[str, type] = {
+    "hooks": JobHook,
+    "operators": JobOperator,
+    "sensors": JobSensor,
+    "triggers": JobTrigger,
+}
 LISTED = {layer: [name for each in INFO[layer] for name in each["python-modules"]] for layer in BASES}
 
 

@@ -152,6 +152,20 @@ class JobHook(ABC):
         except Exception as error:  # whatever it is, the poller decides what it means
             return self.failure(error)
 
+    def look_and_tell(self, name: str, *, before: Job | None, logger: Logger) -> Job | Failure:
+        """Look at one job, and log what is new, or what went wrong.
+
+        :param name: the job.
+        :param before: the job as it was seen last.
+        :param logger: where it is told.
+        """
+        look = self.look(name)
+        if isinstance(look, Failure):
+            logger.warning("Could not look at job %s: %s", name, look.message)
+        elif change := describe_change(before, look):
+            logger.info(change)
+        return look
+
     def complete(self, job: Job) -> Job:
         """Return a failed job with the reason that a look at many left out, or with why it cannot be had.
 
@@ -235,13 +249,8 @@ class JobHook(ABC):
         """
         job: Job | None = None
         while True:
-            look = self.look(name)
-            if isinstance(look, Failure):
-                logger.warning("Could not look at job %s: %s", name, look.message)
-            else:
-                if change := describe_change(job, look):
-                    logger.info(change)
-                job = look
+            look = self.look_and_tell(name, before=job, logger=logger)
+            job = look if isinstance(look, Job) else job
             decision = poller.after(look, now=clock())
             if isinstance(decision, Finish | GiveUp):
                 return decision

@@ -164,7 +164,7 @@ class RunKFPPipelineOperator(KFPOperator, RunJobOperator):
         return job
 
 
-class _OneKFPRunOperator(KFPOperator, OneJobOperator):
+class OneKFPRunOperator(KFPOperator, OneJobOperator):
     """Takes a run.
 
     :param run_id: its id.
@@ -180,14 +180,14 @@ class _OneKFPRunOperator(KFPOperator, OneJobOperator):
         self.run_id = run_id
 
 
-class RetryKFPRunOperator(_OneKFPRunOperator, RunJobOperator):
+class RetryKFPRunOperator(OneKFPRunOperator, RunJobOperator):
     """Runs the failed steps of a run again, and waits for its end.
 
     A run that is at work already is waited for, and of one that has succeeded the result is taken.
     """
 
     trigger_class = KFPRunTrigger
-    template_fields: Sequence[str] = _OneKFPRunOperator.template_fields
+    template_fields: Sequence[str] = OneKFPRunOperator.template_fields
 
     def build(self) -> Any:
         """Name the run."""
@@ -206,15 +206,15 @@ class RetryKFPRunOperator(_OneKFPRunOperator, RunJobOperator):
         return [self.job_name] if isinstance(look, Job) and look.status is JobStatus.ACTIVE else []
 
 
-class GetKFPRunOperator(_OneKFPRunOperator, GetJobOperator):
+class GetKFPRunOperator(OneKFPRunOperator, GetJobOperator):
     """Returns a run, in the words of the API's generation, without the pipeline that came with it."""
 
 
-class TerminateKFPRunOperator(_OneKFPRunOperator, CancelJobOperator):
+class TerminateKFPRunOperator(OneKFPRunOperator, CancelJobOperator):
     """Asks for a run to end; what it has started may take its time."""
 
 
-class ArchiveKFPRunOperator(_OneKFPRunOperator):
+class ArchiveKFPRunOperator(OneKFPRunOperator):
     """Puts a run into the archive; one that is at work goes on."""
 
     def execute(self, context: Context) -> None:
@@ -224,7 +224,7 @@ class ArchiveKFPRunOperator(_OneKFPRunOperator):
         self.log.info("Archived run %s", self.job_name)
 
 
-class UnarchiveKFPRunOperator(_OneKFPRunOperator):
+class UnarchiveKFPRunOperator(OneKFPRunOperator):
     """Takes a run out of the archive."""
 
     def execute(self, context: Context) -> None:
@@ -234,7 +234,7 @@ class UnarchiveKFPRunOperator(_OneKFPRunOperator):
         self.log.info("Took run %s out of the archive", self.job_name)
 
 
-class DeleteKFPRunOperator(_OneKFPRunOperator, DeleteJobOperator):
+class DeleteKFPRunOperator(OneKFPRunOperator, DeleteJobOperator):
     """Deletes a run; one that is at work is killed."""
 
     operator_extra_links = ()

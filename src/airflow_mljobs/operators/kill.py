@@ -26,7 +26,6 @@ class KillableJobOperator(JobOperator):
     def __init__(self, *, cancel_on_kill: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.cancel_on_kill = cancel_on_kill
-        self._job: Job | None = None
         self._identity: TaskIdentity | None = None
         self._killed = False
 

@@ -82,7 +82,7 @@ class RunMLEngineJobOperator(GoogleJobOperator, RunJobOperator):
         return self.job_id[: ID_LENGTH - len(mark)] + mark
 
 
-class _OneMLEngineJobOperator(GoogleJobOperator, OneJobOperator):
+class OneMLEngineJobOperator(GoogleJobOperator, OneJobOperator):
     """Takes an AI Platform job.
 
     :param job_id: its id, or its full resource name.
@@ -98,15 +98,15 @@ class _OneMLEngineJobOperator(GoogleJobOperator, OneJobOperator):
         self.job_id = job_id
 
 
-class GetMLEngineJobOperator(_OneMLEngineJobOperator, GetJobOperator):
+class GetMLEngineJobOperator(OneMLEngineJobOperator, GetJobOperator):
     """Returns an AI Platform job, with its full ``name`` added."""
 
 
-class CancelMLEngineJobOperator(_OneMLEngineJobOperator, CancelJobOperator):
+class CancelMLEngineJobOperator(OneMLEngineJobOperator, CancelJobOperator):
     """Asks for an AI Platform job to be cancelled."""
 
 
-class UpdateMLEngineJobOperator(_OneMLEngineJobOperator):
+class UpdateMLEngineJobOperator(OneMLEngineJobOperator):
     """Replaces the labels of an AI Platform job, and returns the job, with its full ``name`` added.
 
     The labels by which a Run operator finds its job are kept.
@@ -118,7 +118,7 @@ class UpdateMLEngineJobOperator(_OneMLEngineJobOperator):
     :raises JobNotFound: when there is no such job.
     """
 
-    template_fields: Sequence[str] = (*_OneMLEngineJobOperator.template_fields, "labels", "etag")
+    template_fields: Sequence[str] = (*OneMLEngineJobOperator.template_fields, "labels", "etag")
     template_fields_renderers: ClassVar[dict[str, str]] = {"labels": "json"}
 
     def __init__(self, *, labels: dict[str, str], etag: str | None = None, **kwargs: Any) -> None:

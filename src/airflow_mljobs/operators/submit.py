@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from abc import abstractmethod
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from airflow_mljobs.jobs import (
 )
 from airflow_mljobs.jobs.job import format_duration
 from airflow_mljobs.jobs.polling import DENIED_TOLERANCE
+from airflow_mljobs.operators.job import check_seconds
 from airflow_mljobs.operators.kill import KillableJobOperator
 
 if TYPE_CHECKING:
@@ -35,16 +35,6 @@ T = TypeVar("T")
 
 ENDING = timedelta(minutes=10)
 """How long a new attempt waits for the end of one that is being cancelled."""
-
-
-def check_seconds(field: str, seconds: Any, *, minimum: str) -> None:
-    """Hold a number of seconds to a rule.
-
-    :raises InvalidJobSpec: when it is not a number, not finite or too small.
-    """
-    fits = isinstance(seconds, int | float) and math.isfinite(seconds) and seconds >= 0
-    if not fits or (seconds == 0 and minimum != "at least 0"):
-        raise InvalidJobSpec(field=field, value=seconds, rule=f"is {minimum} seconds")
 
 
 class SubmitJobOperator(KillableJobOperator):

@@ -165,7 +165,7 @@ class JobTrigger(BaseTrigger):
             self.log.info("Task is still deferred: job %s is left to the next triggerer", self.job_name)
             return
         if not self.cancel_on_kill:
-            words = "Task killed; job %s keeps running, as cancel_on_kill is off%s"
+            words = "Task killed; job %s keeps running, as this task does not cancel it%s"
             self.log.info(words, self.job_name, where)
             return
         try:

@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow_mljobs.operators import kfp
 from airflow_mljobs.operators.base import JobOperator, RunJobOperator
+from airflow_mljobs.sensors.kfp import KFPRunSensor
 from contract.services.base import Service
 
 PACKAGE = Path(__file__).parents[3] / "example_dags" / "pipelines" / "train_and_evaluate.yaml"
@@ -49,6 +50,7 @@ def _service(api: str, id_field: str) -> Service:
             "delete": _one(conn, "Delete"),
         },
         many=lambda **kwargs: kfp.ListKFPRunOperator(task_id="l", kfp_conn_id=conn, **kwargs),
+        sensor=lambda run, **kwargs: KFPRunSensor(task_id="s", kfp_conn_id=conn, run_id=run, **kwargs),
         methods={
             "create": f"kfp.{api}/CreateRun",
             "get": f"kfp.{api}/GetRun",

@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow_mljobs.operators import mlengine
 from airflow_mljobs.operators.base import JobOperator, RunJobOperator
+from airflow_mljobs.sensors.mlengine import MLEngineJobSensor
 from contract.services.base import REGION, Service
 
 TRAINING = {
@@ -38,6 +39,7 @@ ML_ENGINE_JOB = Service(
     reason="exited with a non-zero status of 1",
     one={verb.lower(): _one(verb) for verb in ("Get", "Cancel")},
     many=lambda **kwargs: mlengine.ListMLEngineJobOperator(task_id="l", **kwargs),
+    sensor=lambda job, **kwargs: MLEngineJobSensor(task_id="s", job_id=job, **kwargs),
     methods={
         verb: f"ml.v1/{verb.title()}Job{'s' if verb == 'list' else ''}"
         for verb in ("create", "get", "list", "cancel")

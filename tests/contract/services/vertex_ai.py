@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow_mljobs.operators.base import JobOperator, RunJobOperator
 from airflow_mljobs.operators.vertex_ai import custom_job, pipeline_job
+from airflow_mljobs.sensors.vertex_ai import CustomJobSensor, PipelineJobSensor
 from contract.services.base import PROJECT, REGION, Service
 
 PARENT = f"projects/{PROJECT}/locations/{REGION}"
@@ -60,6 +61,7 @@ PIPELINE_JOB = Service(
     reason="Task evaluate failed: The replica workerpool0-0 exited with a non-zero status of 1",
     one=_one(pipeline_job, "PipelineJob", "pipeline_job_id"),
     many=lambda **kwargs: pipeline_job.ListPipelineJobOperator(task_id="l", region=REGION, **kwargs),
+    sensor=lambda job, **kwargs: PipelineJobSensor(task_id="s", region=REGION, pipeline_job_id=job, **kwargs),
     methods={
         verb: f"PipelineService/{verb.title()}PipelineJob{'s' if verb == 'list' else ''}"
         for verb in ("create", "get", "list", "cancel", "delete")
@@ -73,6 +75,7 @@ CUSTOM_JOB = Service(
     reason="The replica workerpool0-0 exited with a non-zero status of 1",
     one=_one(custom_job, "CustomJob", "custom_job_id"),
     many=lambda **kwargs: custom_job.ListCustomJobOperator(task_id="l", region=REGION, **kwargs),
+    sensor=lambda job, **kwargs: CustomJobSensor(task_id="s", region=REGION, custom_job_id=job, **kwargs),
     methods={
         verb: f"JobService/{verb.title()}CustomJob{'s' if verb == 'list' else ''}"
         for verb in ("create", "get", "list", "cancel", "delete")

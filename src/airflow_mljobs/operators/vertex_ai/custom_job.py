@@ -75,7 +75,7 @@ class RunCustomJobOperator(RegionalJobOperator, RunJobOperator):
         return job
 
 
-class _OneCustomJobOperator(RegionalJobOperator, OneJobOperator):
+class OneCustomJobOperator(RegionalJobOperator, OneJobOperator):
     """Takes a custom job.
 
     :param custom_job_id: its id, or its full resource name.
@@ -91,15 +91,15 @@ class _OneCustomJobOperator(RegionalJobOperator, OneJobOperator):
         self.custom_job_id = custom_job_id
 
 
-class GetCustomJobOperator(_OneCustomJobOperator, GetJobOperator):
+class GetCustomJobOperator(OneCustomJobOperator, GetJobOperator):
     """Returns a custom job."""
 
 
-class CancelCustomJobOperator(_OneCustomJobOperator, CancelJobOperator):
+class CancelCustomJobOperator(OneCustomJobOperator, CancelJobOperator):
     """Asks for a custom job to be cancelled."""
 
 
-class DeleteCustomJobOperator(_OneCustomJobOperator, DeleteJobOperator):
+class DeleteCustomJobOperator(OneCustomJobOperator, DeleteJobOperator):
     """Deletes a custom job."""
 
     operator_extra_links = ()

@@ -90,7 +90,7 @@ class RunNotebookExecutionJobOperator(RegionalJobOperator, RunJobOperator):
         return job
 
 
-class _OneNotebookExecutionJobOperator(RegionalJobOperator, OneJobOperator):
+class OneNotebookExecutionJobOperator(RegionalJobOperator, OneJobOperator):
     """Takes a notebook execution job.
 
     :param notebook_execution_job_id: its id, or its full resource name.
@@ -106,13 +106,13 @@ class _OneNotebookExecutionJobOperator(RegionalJobOperator, OneJobOperator):
         self.notebook_execution_job_id = notebook_execution_job_id
 
 
-class GetNotebookExecutionJobOperator(_OneNotebookExecutionJobOperator, GetJobOperator):
+class GetNotebookExecutionJobOperator(OneNotebookExecutionJobOperator, GetJobOperator):
     """Returns a notebook execution job.
 
     :param view: ``BASIC``, or ``FULL`` for the notebook that was sent along, too.
     """
 
-    template_fields: Sequence[str] = (*_OneNotebookExecutionJobOperator.template_fields, "view")
+    template_fields: Sequence[str] = (*OneNotebookExecutionJobOperator.template_fields, "view")
 
     def __init__(self, *, view: str = "BASIC", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -123,7 +123,7 @@ class GetNotebookExecutionJobOperator(_OneNotebookExecutionJobOperator, GetJobOp
         return {"view": self.hook.as_view(self.view)}
 
 
-class DeleteNotebookExecutionJobOperator(_OneNotebookExecutionJobOperator, DeleteJobOperator):
+class DeleteNotebookExecutionJobOperator(OneNotebookExecutionJobOperator, DeleteJobOperator):
     """Deletes a notebook execution job; one that is at work is stopped by it."""
 
     operator_extra_links = ()

@@ -171,7 +171,7 @@ class RunPipelineJobOperator(RegionalJobOperator, RunJobOperator):
             self.hook.add_to_experiment(job.name, experiment=self.experiment)
 
 
-class _OnePipelineJobOperator(RegionalJobOperator, OneJobOperator):
+class OnePipelineJobOperator(RegionalJobOperator, OneJobOperator):
     """Takes a pipeline job.
 
     :param pipeline_job_id: its id, or its full resource name.
@@ -187,15 +187,15 @@ class _OnePipelineJobOperator(RegionalJobOperator, OneJobOperator):
         self.pipeline_job_id = pipeline_job_id
 
 
-class GetPipelineJobOperator(_OnePipelineJobOperator, GetJobOperator):
+class GetPipelineJobOperator(OnePipelineJobOperator, GetJobOperator):
     """Returns a pipeline job."""
 
 
-class CancelPipelineJobOperator(_OnePipelineJobOperator, CancelJobOperator):
+class CancelPipelineJobOperator(OnePipelineJobOperator, CancelJobOperator):
     """Asks for a pipeline job to be cancelled."""
 
 
-class DeletePipelineJobOperator(_OnePipelineJobOperator, DeleteJobOperator):
+class DeletePipelineJobOperator(OnePipelineJobOperator, DeleteJobOperator):
     """Deletes a pipeline job."""
 
     operator_extra_links = ()
