@@ -35,6 +35,8 @@ class RunJobOperator(SubmitJobOperator):
 
     :param deferrable: wait in the triggerer; default ``[operators] default_deferrable``.
     :param wait_for_completion: when off, return as soon as the job is submitted.
+    :param multiple_outputs: make an XCom of each key of the result, beside the one of the whole, so that
+        another task can be given ``run.output["name"]``.
     """
 
     trigger_class: ClassVar[type[JobTrigger]]
@@ -45,9 +47,10 @@ class RunJobOperator(SubmitJobOperator):
         *,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         wait_for_completion: bool = True,
+        multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
         self.deferrable = deferrable
         self.wait_for_completion = wait_for_completion
 

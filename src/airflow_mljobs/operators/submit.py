@@ -23,6 +23,7 @@ from airflow_mljobs.jobs import (
 )
 from airflow_mljobs.jobs.job import format_duration
 from airflow_mljobs.jobs.polling import DENIED_TOLERANCE
+from airflow_mljobs.operators.bodies import BodyOperator
 from airflow_mljobs.operators.kill import KillableJobOperator
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def check_seconds(field: str, seconds: Any, *, minimum: str) -> None:
         raise InvalidJobSpec(field=field, value=seconds, rule=f"is {minimum} seconds")
 
 
-class SubmitJobOperator(KillableJobOperator):
+class SubmitJobOperator(BodyOperator, KillableJobOperator):
     """Has at most one job at a time, recognisable as its own, whatever crashes.
 
     :param poll_interval: seconds between two looks at the job.
