@@ -23,7 +23,8 @@ from airflow_mljobs.jobs import (
     JobStatus,
     Poller,
     TaskIdentity,
-    describe_change,
+    Teller,
+    describe_miss,
 )
 
 log = logging.getLogger(__name__)
@@ -82,6 +83,10 @@ class JobHook(ABC):
         :raises NotImplementedError: where the service deletes no job.
         """
         raise NotImplementedError(f"{type(self).__name__}: the service deletes no job, asked for {name}")
+
+    def command_for(self, name: str) -> str:
+        """Return a command for a shell that shows a job, for a person who looks for it; or nothing."""
+        return ""
 
     @abstractmethod
     def failure_kind(self, error: BaseException) -> FailureKind:
@@ -181,7 +186,11 @@ class JobHook(ABC):
             return self.states[state]
         if state not in self._strange:
             self._strange.add(state)
-            log.warning("State %s is not known to this version; the job is taken to be active", state)
+            log.warning(
+                "State %s is not known to this version of the provider, and a newer one may know it; the job "
+                "is taken to be active",
+                state,
+            )
         return JobStatus.ACTIVE
 
     @cached_property
@@ -233,16 +242,14 @@ class JobHook(ABC):
         :param clock: the time in seconds, as the poller's deadline has it.
         :param sleep: waits for so many seconds.
         """
-        job: Job | None = None
+        teller = Teller()
         while True:
-            look = self.look(name)
+            look, now = self.look(name), clock()
+            decision = poller.after(look, now=now)
             if isinstance(look, Failure):
-                logger.warning("Could not look at job %s: %s", name, look.message)
-            else:
-                if change := describe_change(job, look):
-                    logger.info(change)
-                job = look
-            decision = poller.after(look, now=clock())
+                logger.warning(describe_miss(name, look, decision))
+            elif change := teller.tell(look, now=now):
+                logger.info(change)
             if isinstance(decision, Finish | GiveUp):
                 return decision
             sleep(decision.seconds)

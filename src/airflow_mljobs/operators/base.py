@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowTaskTimeout, conf
 from airflow_mljobs.exceptions import JobError, JobTimeout
 from airflow_mljobs.jobs import GiveUp, Job, JobStatus, Poller, Verdict, describe_change
 from airflow_mljobs.jobs.identity import JOB_NAME
+from airflow_mljobs.operators.advice import AFTER_THE_END, OUT_OF_TIME, when_left
 from airflow_mljobs.operators.job import JobOperator
 from airflow_mljobs.operators.kill import CANCEL_WITHIN
 from airflow_mljobs.operators.submit import SubmitJobOperator
@@ -63,7 +64,7 @@ class RunJobOperator(SubmitJobOperator):
             fates = [self._cancel(name) for name in self._our_jobs(within=CANCEL_WITHIN)]
             fate = " ".join(fates) or "No job of it was found."
             raise JobTimeout(
-                f"The task's deadline passed before it could wait for its job. {fate}"
+                f"The task's deadline passed before it could wait for its job. {fate} {OUT_OF_TIME}"
             ) from error
         context["ti"].xcom_push(key=JOB_NAME, value=job.name)
         self.show_page(context, job.url)
@@ -104,7 +105,10 @@ class RunJobOperator(SubmitJobOperator):
         if error := event["error"]:
             raise self._given_up(error["job_name"], Verdict(error["verdict"]), error["message"])
         if job is None:
-            raise JobError(f"The trigger's event holds neither a job nor an error: {event!r}")
+            raise JobError(
+                f"The trigger's event holds neither a job nor an error: {event!r}. Its job was left alone. "
+                f"{when_left(Verdict.ERROR, durable=self.durable)}"
+            )
         # To make the hook takes seconds, and a job that tells how it ended does not need it.
         if job.status is JobStatus.FAILED and job.error is None:
             job = self.hook.complete(job)
@@ -123,8 +127,9 @@ class RunJobOperator(SubmitJobOperator):
             name := ti.xcom_pull(key=JOB_NAME, task_ids=ti.task_id, map_indexes=ti.map_index)
         ):
             timed_out = (next_kwargs or {}).get("error") == "Trigger timeout"
-            fate = self._cancel(name) if timed_out else "It was left running; a retry attaches to it."
-            self.log.error("Airflow gave up the trigger of job %s. %s", name, fate)
+            fate = self._cancel(name) if timed_out else "It was left running."
+            advice = OUT_OF_TIME if timed_out else when_left(Verdict.ERROR, durable=self.durable)
+            self.log.error("Airflow gave up the trigger of job %s. %s %s", name, fate, advice)
         return super().resume_execution(next_method, next_kwargs, context)
 
     def on_submitted(self, job: Job) -> None:
@@ -133,15 +138,14 @@ class RunJobOperator(SubmitJobOperator):
     def _finish(self, job: Job) -> dict[str, Any]:
         from airflow_mljobs.hooks.outcome import raise_unless_succeeded
 
-        return raise_unless_succeeded(job).to_dict()
+        return raise_unless_succeeded(job, advice=AFTER_THE_END).to_dict()
 
     def _given_up(self, name: str, verdict: Verdict, message: str) -> JobError:
-        from airflow_mljobs.hooks.outcome import error_for
+        from airflow_mljobs.hooks.outcome import FATES, error_for
 
-        fates = {
-            Verdict.NOT_FOUND: "Somebody deleted it; a retry submits it anew.",
-            Verdict.UNREACHABLE: "It was left running; a retry of this task attaches to it.",
-            Verdict.ERROR: "It was left as it is; a retry of this task attaches to it.",
-        }
-        fate = self._cancel(name) if verdict is Verdict.TIMEOUT else fates[verdict]
-        return error_for(name, verdict, message, fate=fate)
+        if verdict is Verdict.TIMEOUT:
+            fate, advice = self._cancel(name), OUT_OF_TIME
+        else:
+            fate, advice = FATES[verdict], when_left(verdict, durable=self.durable)
+        page = self._job.url if self._job else None
+        return error_for(name, verdict, message, fate=f"{fate} {advice}", page=page)
