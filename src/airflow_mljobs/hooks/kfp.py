@@ -183,6 +183,10 @@ class KFPRunHook(KFPSearchHook):
         """Return the address of a run's page: of full Kubeflow's, below its dashboard."""
         return f"{self._pages()}#/runs/details/{name}"
 
+    def command_for(self, name: str) -> str:
+        """Return a command that shows a run."""
+        return f"kfp --endpoint {self.settings.host} run get {name}"
+
     def list_url(self) -> str:
         """Return the address of the list of runs."""
         return f"{self._pages()}#/runs"

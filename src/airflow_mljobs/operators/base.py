@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 from airflow_mljobs.exceptions import JobError, JobTimeout
 from airflow_mljobs.jobs import GiveUp, Job, JobStatus, Poller, Verdict
 from airflow_mljobs.jobs.identity import JOB_NAME
+from airflow_mljobs.operators.advice import AFTER_THE_END, OUT_OF_TIME, when_left
 from airflow_mljobs.operators.job import JobOperator
 from airflow_mljobs.operators.kill import CANCEL_WITHIN
 from airflow_mljobs.operators.submit import SubmitJobOperator
@@ -29,12 +30,17 @@ class RunJobOperator(WaitingJobOperator, SubmitJobOperator):
     ``started``, ``ended``, ``progress``; the same whether deferrable or not.
 
     :param wait_for_completion: when off, return as soon as the job is submitted.
+    :param multiple_outputs: make an XCom of each key of the result, beside the one of the whole, so that
+        another task can be given ``run.output["name"]``.
     """
 
     template_fields: Sequence[str] = ()
+    after_the_end = AFTER_THE_END
 
-    def __init__(self, *, wait_for_completion: bool = True, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self, *, wait_for_completion: bool = True, multiple_outputs: bool = True, **kwargs: Any
+    ) -> None:
+        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
         self.wait_for_completion = wait_for_completion
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -46,7 +52,7 @@ class RunJobOperator(WaitingJobOperator, SubmitJobOperator):
             fates = [self._cancel(name) for name in self._our_jobs(within=CANCEL_WITHIN)]
             fate = " ".join(fates) or "No job of it was found."
             raise JobTimeout(
-                f"The task's deadline passed before it could wait for its job. {fate}"
+                f"The task's deadline passed before it could wait for its job. {fate} {OUT_OF_TIME}"
             ) from error
         context["ti"].xcom_push(key=JOB_NAME, value=job.name)
         self.show_page(context, job.url)
@@ -84,16 +90,16 @@ class RunJobOperator(WaitingJobOperator, SubmitJobOperator):
     def _on_trigger_lost(self, context: Context, *, timed_out: bool) -> None:
         ti = context["ti"]
         if name := ti.xcom_pull(key=JOB_NAME, task_ids=ti.task_id, map_indexes=ti.map_index):
-            fate = self._cancel(name) if timed_out else "It was left running; a retry attaches to it."
-            self.log.error("Airflow gave up the trigger of job %s. %s", name, fate)
+            fate = self._cancel(name) if timed_out else "It was left running."
+            advice = OUT_OF_TIME if timed_out else when_left(Verdict.ERROR, durable=self.durable)
+            self.log.error("Airflow gave up the trigger of job %s. %s %s", name, fate, advice)
 
     def _given_up(self, name: str, verdict: Verdict, message: str) -> JobError:
-        from airflow_mljobs.hooks.outcome import error_for
+        from airflow_mljobs.hooks.outcome import FATES, error_for
 
-        fates = {
-            Verdict.NOT_FOUND: "Somebody deleted it; a retry submits it anew.",
-            Verdict.UNREACHABLE: "It was left running; a retry of this task attaches to it.",
-            Verdict.ERROR: "It was left as it is; a retry of this task attaches to it.",
-        }
-        fate = self._cancel(name) if verdict is Verdict.TIMEOUT else fates[verdict]
-        return error_for(name, verdict, message, fate=fate)
+        if verdict is Verdict.TIMEOUT:
+            fate, advice = self._cancel(name), OUT_OF_TIME
+        else:
+            fate, advice = FATES[verdict], when_left(verdict, durable=self.durable)
+        page = self._job.url if self._job else None
+        return error_for(name, verdict, message, fate=f"{fate} {advice}", page=page)

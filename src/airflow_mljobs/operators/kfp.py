@@ -73,7 +73,8 @@ class RunKFPPipelineOperator(KFPOperator, RunJobOperator):
     :param pipeline_id: a pipeline that the server has.
     :param pipeline_name: the same by its name.
     :param pipeline_version_id: which version of it; default the newest.
-    :param parameters: values of the pipeline's parameters, in the types it declares.
+    :param parameters: values of the pipeline's parameters, in the types it declares; or the name of a YAML or
+        JSON file beside the DAG that holds them.
     :param pipeline_root: folder of the artifacts, such as ``s3://bucket/pipelines``; default the server's.
     :param experiment: name of the experiment that the run belongs to; it must exist.
     :param experiment_id: the same by its id. Multi-user servers need either.
@@ -99,7 +100,8 @@ class RunKFPPipelineOperator(KFPOperator, RunJobOperator):
         "service_account",
         "description",
     )
-    template_fields_renderers: ClassVar[dict[str, str]] = {"parameters": "json"}
+    bodies = ("parameters",)
+    template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys((*bodies, "pipeline_file"), "json")
 
     def __init__(
         self,
@@ -108,7 +110,7 @@ class RunKFPPipelineOperator(KFPOperator, RunJobOperator):
         pipeline_id: str | None = None,
         pipeline_name: str | None = None,
         pipeline_version_id: str | None = None,
-        parameters: dict[str, Any] | None = None,
+        parameters: dict[str, Any] | str | None = None,
         pipeline_root: str | None = None,
         experiment: str | None = None,
         experiment_id: str | None = None,
@@ -150,7 +152,7 @@ class RunKFPPipelineOperator(KFPOperator, RunJobOperator):
             pipeline_id=self.pipeline_id,
             pipeline_name=self.pipeline_name,
             pipeline_version_id=self.pipeline_version_id,
-            parameters=self.parameters,
+            parameters=self.body("parameters"),
             pipeline_root=self.pipeline_root,
             experiment=self.experiment,
             experiment_id=self.experiment_id,

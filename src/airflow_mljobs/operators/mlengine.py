@@ -35,9 +35,10 @@ OWN_LABELS = "airflow-"
 class RunMLEngineJobOperator(GoogleJobOperator, RunJobOperator):
     """Runs a training or batch prediction job on AI Platform.
 
-    :param job: the resource whole, in the API's JSON form with its field names in ``camelCase``:
-        ``trainingInput`` or ``predictionInput``, ``labels``, and a ``jobId`` if it matters; later jobs of
-        the same task get it with a suffix. Default of that: made from the names of DAG and task.
+    :param job: the resource whole, in the API's JSON form with its field names in ``camelCase``, or as the
+        name of a YAML or JSON file beside the DAG: ``trainingInput`` or ``predictionInput``, ``labels``, and
+        a ``jobId`` if it matters; later jobs of the same task get it with a suffix. Default of that: made
+        from the names of DAG and task.
         https://cloud.google.com/ai-platform/training/docs/reference/rest/v1/projects.jobs
     """
 
@@ -45,20 +46,22 @@ class RunMLEngineJobOperator(GoogleJobOperator, RunJobOperator):
     trigger_class = MLEngineJobTrigger
     operator_extra_links = (MLEngineJobLink(),)
     template_fields: Sequence[str] = (*GoogleJobOperator.template_fields, "job")
-    template_fields_renderers: ClassVar[dict[str, str]] = {"job": "json"}
+    bodies = ("job",)
+    template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys(bodies, "json")
 
-    def __init__(self, *, job: dict[str, Any], **kwargs: Any) -> None:
+    def __init__(self, *, job: dict[str, Any] | str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.job = job
 
     @property
     def job_id(self) -> str | None:
         """The id that the user chose."""
-        return self.job.get("jobId")
+        chosen: str | None = self.body("job").get("jobId")
+        return chosen
 
     def build(self) -> Any:
         """Make the resource."""
-        return self.hook.build_mlengine_job(self.job)
+        return self.hook.build_mlengine_job(self.body("job"))
 
     def submit(self, resource: Any, *, identity: TaskIdentity | None, attempt: Submit) -> Job:
         """Create the job."""

@@ -46,7 +46,10 @@ class OneJobOperator(JobOperator):
             return self.hook.insist(self.hook.get_resource, self.job_name, **params)
         except Exception as error:
             if self.hook.failure_kind(error) is FailureKind.MISSING:
-                raise JobNotFound(f"There is no job {self.job_name}: {error}") from error
+                raise JobNotFound(
+                    f"There is no job {self.job_name}: {error}. Somebody deleted it, or its id, its project "
+                    "or its region is another"
+                ) from error
             raise
 
 

@@ -30,6 +30,9 @@ class WaitingJobOperator(JobOperator):
 
     trigger_class: ClassVar[type[JobTrigger]]
 
+    after_the_end: ClassVar[str]
+    """What to do when the job has ended without success."""
+
     def __init__(
         self,
         *,
@@ -56,7 +59,10 @@ class WaitingJobOperator(JobOperator):
         if error := event["error"]:
             raise self._given_up(error["job_name"], Verdict(error["verdict"]), error["message"])
         if job is None:
-            raise JobError(f"The trigger's event holds neither a job nor an error: {event!r}")
+            raise JobError(
+                f"The trigger's event holds neither a job nor an error: {event!r}. Its job was left alone. "
+                "A retry of this task looks at it again"
+            )
         # To make the hook takes seconds, and a job that tells how it ended does not need it.
         if job.status is JobStatus.FAILED and job.error is None:
             job = self.hook.complete(job)
@@ -75,8 +81,7 @@ class WaitingJobOperator(JobOperator):
             self._on_trigger_lost(context, timed_out=timed_out)
         return super().resume_execution(next_method, next_kwargs, context)
 
-    @staticmethod
-    def _finish(job: Job) -> dict[str, Any]:
+    def _finish(self, job: Job) -> dict[str, Any]:
         from airflow_mljobs.hooks.outcome import raise_unless_succeeded
 
-        return raise_unless_succeeded(job).to_dict()
+        return raise_unless_succeeded(job, advice=self.after_the_end).to_dict()

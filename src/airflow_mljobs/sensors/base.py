@@ -15,8 +15,20 @@ from airflow.providers.common.compat.sdk import (
     PokeReturnValue,
 )
 
-from airflow_mljobs.jobs import Failure, FailureKind, Finish, GiveUp, Job, JobStatus, Poller, Verdict, Wait
+from airflow_mljobs.jobs import (
+    Failure,
+    FailureKind,
+    Finish,
+    GiveUp,
+    Job,
+    JobStatus,
+    Poller,
+    Teller,
+    Verdict,
+    Wait,
+)
 from airflow_mljobs.jobs.job import format_duration
+from airflow_mljobs.operators.advice import AFTER_A_WATCH
 from airflow_mljobs.operators.job import check_seconds
 from airflow_mljobs.operators.small import OneJobOperator
 from airflow_mljobs.operators.wait import BACKSTOP, WaitingJobOperator
@@ -44,6 +56,7 @@ class JobSensor(BaseSensorOperator, WaitingJobOperator, OneJobOperator):
     """
 
     template_fields: Sequence[str] = ()
+    after_the_end = AFTER_A_WATCH
 
     def __init__(self, *, poll_failure_tolerance: float = 3600.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -51,6 +64,7 @@ class JobSensor(BaseSensorOperator, WaitingJobOperator, OneJobOperator):
         check_seconds("poll_failure_tolerance", poll_failure_tolerance, minimum="at least 0")
         self.poll_failure_tolerance = poll_failure_tolerance
         self._poller: Poller | None = None
+        self._teller = Teller()
 
     def execute(self, context: Context) -> Any:
         """Wait for the job, and return it."""
@@ -119,11 +133,14 @@ class JobSensor(BaseSensorOperator, WaitingJobOperator, OneJobOperator):
 
     def _decide(self) -> Finish | Wait | GiveUp:
         name = self.job_name
+        look: Job | Failure
+        decision: Finish | Wait | GiveUp
         poller = self._poller = self._poller or self._make_poller()
         while True:
-            look = self.hook.look_and_tell(name, before=self._job, logger=self.log)
-            self._job = look if isinstance(look, Job) else self._job
-            decision = poller.after(look, now=time.time())
+            look, decision = self.hook.look_and_decide(
+                name, poller=poller, teller=self._teller, logger=self.log
+            )
+            self._job = self._teller.job
             if not isinstance(decision, Wait) or not self._must_look_again(look):
                 return decision
             time.sleep(decision.seconds)

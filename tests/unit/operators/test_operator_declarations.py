@@ -29,6 +29,7 @@ SAMPLES: dict[str, Any] = {
         "job_spec": {"worker_pool_specs": [{"container_spec": {"image_uri": "i"}}]},
     },
     "notebook_execution_job": {"display_name": "Run {{ ds }}", "gcs_output_uri": "gs://b"},
+    "job": {"labels": {"day": "{{ ds }}"}},
 }
 """Values of required parameters that are more than a text."""
 

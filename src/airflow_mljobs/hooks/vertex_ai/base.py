@@ -75,7 +75,7 @@ class VertexAIJobHook(VertexAIHook, OperationHelper):
     A subclass declares its ``collection`` in resource names (``customJobs``), its ``noun`` in the
     client's methods (``custom_job``), the ``client_class``, the ``resource_class``, its ``states``, and in
     the console the ``page`` of a job below ``/vertex-ai/locations/REGION/`` and the ``list_page`` below
-    ``/vertex-ai/``.
+    ``/vertex-ai/``, and the ``command`` that shows a job in a shell.
     """
 
     collection: ClassVar[str]
@@ -84,6 +84,7 @@ class VertexAIJobHook(VertexAIHook, OperationHelper):
     resource_class: ClassVar[Any]
     page: ClassVar[str]
     list_page: ClassVar[str]
+    command: ClassVar[str]
     state_field: ClassVar[str] = "state"
     lists_by_state = True
     gets_at_once = 32  # on one connection
@@ -210,6 +211,11 @@ class VertexAIJobHook(VertexAIHook, OperationHelper):
         project, region, job_id = self.parse_name(name)
         page = self.page.format(job_id=job_id)
         return f"{self.console_url}/vertex-ai/locations/{region}/{page}?project={project}"
+
+    def command_for(self, name: str) -> str:
+        """Return a command that shows a job."""
+        project, region, job_id = self.parse_name(name)
+        return self.command.format(project=project, region=region, job_id=job_id, name=name)
 
     def list_url(self, project: str) -> str:
         """Return the address of the console's list of such jobs."""
