@@ -163,6 +163,13 @@ def test_run_operators_can_be_mapped(kind: type[Any]) -> None:
 
 
 @pytest.mark.parametrize("kind", RUN_OPERATORS)
+def test_each_key_of_a_result_is_an_xcom(kind: type[Any]) -> None:
+    """A result is pushed key by key, so that another task can be given one of them, unless told otherwise."""
+    assert make(kind).multiple_outputs
+    assert not make(kind, multiple_outputs=False).multiple_outputs
+
+
+@pytest.mark.parametrize("kind", RUN_OPERATORS)
 def test_run_operators_can_be_mapped_over_an_upstream_result(kind: type[Any]) -> None:
     """The jobs to run may be what an earlier task found."""
     with DAG("mapped", schedule=None) as dag:
