@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from airflow_mljobs.jobs import FailureKind, Verdict
 
-AFTER_THE_END = "A retry or a clear of this task begins it anew; mend first what the reason names."
+AFTER_THE_END = "A retry or a clear of this task begins it anew."
 
 OUT_OF_TIME = "A retry begins it anew; if it needs longer, give the task a longer execution_timeout."
 
