@@ -64,7 +64,9 @@ def raise_unless_succeeded(job: Job, *, advice: str = "") -> Job:
         )
     reason = job.error or "the service gives no reason; look at the job's own log"
     raise JobFailed(
-        f"Job {job.name} failed ({job.state}): {reason}\nIt has ended. {advice}".rstrip() + _page(job.url)
+        f"Job {job.name} failed ({job.state}): {reason}\n"
+        f"It has ended; mend first what the reason names. {advice}".rstrip()
+        + _page(job.url)
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from airflow_mljobs.jobs import FailureKind, Verdict
 
-AFTER_THE_END = "A retry or a clear of this task begins it anew; mend first what the reason names."
+AFTER_THE_END = "A retry or a clear of this task begins it anew."
 
 AFTER_A_WATCH = "This task only watched it: mend what the reason names, and run again what started it."
 

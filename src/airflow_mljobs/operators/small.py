@@ -46,8 +46,9 @@ class OneJobOperator(JobOperator):
             return self.hook.insist(self.hook.get_resource, self.job_name, **params)
         except Exception as error:
             if self.hook.failure_kind(error) is FailureKind.MISSING:
+                words = str(error).rstrip(".")
                 raise JobNotFound(
-                    f"There is no job {self.job_name}: {error}. Somebody deleted it, or its id, its project "
+                    f"There is no job {self.job_name}: {words}. Somebody deleted it, or its id, its project "
                     "or its region is another"
                 ) from error
             raise

@@ -172,6 +172,13 @@ def test_what_waits_can_be_mapped(kind: type[Any]) -> None:
         assert (kind, value, 5) == (type(made), getattr(made, name), getattr(made, pace))
 
 
+@pytest.mark.parametrize("kind", RUN_OPERATORS)
+def test_each_key_of_a_result_is_an_xcom(kind: type[Any]) -> None:
+    """A result is pushed key by key, so that another task can be given one of them, unless told otherwise."""
+    assert make(kind).multiple_outputs
+    assert not make(kind, multiple_outputs=False).multiple_outputs
+
+
 @pytest.mark.parametrize("kind", WAITING)
 def test_what_waits_can_be_mapped_over_an_upstream_result(kind: type[Any]) -> None:
     """The jobs to run may be what an earlier task found."""
