@@ -21,7 +21,7 @@ exclude_patterns = ["_build"]
 nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(?!airflow_mljobs\.).*"),
-    ("py:.*", r".*\.T"),
+    ("py:.*", r".*\.[A-Z]"),
     # In signatures only: what a hook is made of.
     ("py:class", r"airflow_mljobs\.hooks\.(kfp_\w+|lists)\..*"),
 ]

@@ -110,7 +110,9 @@ def show_inherited_parameters(
         if "__init__" in vars(base):
             for parameter in inspect.signature(base).parameters.values():
                 parameters.setdefault(parameter.name, parameter)
-    rest = parameters.pop("kwargs")
+    rest = parameters.pop("kwargs", None)
+    if rest is None:
+        return None
     words = [str(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)) for parameter in parameters.values()]
     return f"(*, {', '.join([*words, str(rest)])})", returns
 
