@@ -27,7 +27,9 @@ demo: $(VENV)/ready $(KFP) ## Run the example DAGs for real: Airflow, emulator a
 	@exec $(RUN)/python scripts/demo.py $(if $(KEEP),--keep)
 
 docs: $(VENV)/ready ## Build the documentation, to docs/_build/html; a warning is an error
-	$(RUN)/sphinx-build -q -W --keep-going -d $(LOCAL)/doctrees docs docs/_build/html
+	@# What is kept of a page with a warning would be silent about it the next time.
+	$(RUN)/sphinx-build -q -W --keep-going -d $(LOCAL)/doctrees docs docs/_build/html \
+		|| { rm -rf $(LOCAL)/doctrees; exit 1; }
 
 test: $(VENV)/ready $(KFP) lint docs ## Run every check and every test
 	$(RUN)/coverage erase
