@@ -13,7 +13,7 @@ TOGETHER = "all_services"
 @pytest.fixture(scope="module")
 def together(stack: Stack) -> str:
     """A run of the DAG that runs the others, all under one run id."""
-    return finished(stack, TOGETHER)
+    return finished(stack, TOGETHER, within=250)
 
 
 def test_all_services(stack: Stack, together: str) -> None:
