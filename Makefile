@@ -18,7 +18,7 @@ export PYTHONDONTWRITEBYTECODE :=
 SIDE_BY_SIDE := --numprocesses 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos bench lint unit contract e2e format clean
+.PHONY: help demo docs test chaos bench lint unit contract e2e format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,11 +26,16 @@ help: ## List the targets
 demo: $(VENV)/ready $(KFP) ## Run the example DAGs for real: Airflow, emulator and jobs on this machine (KEEP=1 leaves it up)
 	@exec $(RUN)/python scripts/demo.py $(if $(KEEP),--keep)
 
-test: $(VENV)/ready $(KFP) lint ## Run every check and every test
+docs: $(VENV)/ready ## Build the documentation, to docs/_build/html; a warning is an error
+	@# What is kept of a page with a warning would be silent about it the next time.
+	$(RUN)/sphinx-build -q -W --keep-going -d $(LOCAL)/doctrees docs docs/_build/html \
+		|| { rm -rf $(LOCAL)/doctrees; exit 1; }
+
+test: $(VENV)/ready $(KFP) lint docs ## Run every check and every test
 	$(RUN)/coverage erase
 	$(RUN)/coverage run -m pytest tests/unit
 	$(RUN)/coverage report --include='src/airflow_mljobs/jobs/*' --fail-under=100 --show-missing
-	$(RUN)/pytest tests/contract tests/emulator tests/clients $(SIDE_BY_SIDE)
+	$(RUN)/pytest tests/contract tests/docs tests/emulator tests/clients $(SIDE_BY_SIDE)
 	$(RUN)/pytest tests/benchmarks tests/e2e tests/chaos
 
 chaos: $(VENV)/ready ## Kill, lose and refuse whatever can be, and count the jobs (TRIALS=228 SEED=0)
@@ -54,7 +59,7 @@ format: $(VENV)/ready ## Mend what ruff can mend
 	$(RUN)/ruff format .
 
 clean: ## Remove everything that was set up or left behind
-	rm -rf $(VENV) $(LOCAL) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage
+	rm -rf $(VENV) $(LOCAL) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage docs/_build
 
 $(VENV)/ready: pyproject.toml constraints/airflow-$(AIRFLOW).txt constraints/setup.txt
 	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed; name one with PYTHON=…' >&2; exit 1; }
