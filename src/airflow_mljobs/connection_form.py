@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 AUTH_LABELS = {
-    "none": "None",
-    "bearer": "Bearer token, from above",
+    "none": "Nothing",
+    "bearer": "Bearer token",
     "token_file": "Token file",
     "cookie": "Cookies",
     "headers": "Headers",
@@ -35,7 +35,7 @@ def fields() -> dict[str, Any]:
         **_section(
             "Authentication",
             auth=_field(
-                "Authentication",
+                "Authenticate with",
                 "How to show who is asking. Left empty, the first credential that is given decides.",
                 enum=list(AUTH_LABELS),
                 values_display=dict(AUTH_LABELS),
