@@ -27,6 +27,7 @@ UNREACHABLE: Mapping[str, str] = {
     "NewConnectionError": "Nothing listens there: check the server's URL and its port.",
     "ConnectTimeoutError": "Nothing answered in time: check the server's URL, and firewalls on the way.",
     "ReadTimeoutError": "The server is there, and answered too late: see how busy it is.",
+    "ProtocolError": "Whatever listens there speaks no HTTP: check the port in the server's URL.",
     "ProxyError": "Check the connection's proxy.",
 }
 """What to do, by the name of urllib3's that the text of a `KFPUnreachable` begins with."""
