@@ -18,7 +18,7 @@ export PYTHONDONTWRITEBYTECODE :=
 SIDE_BY_SIDE := --numprocesses 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs test chaos bench lint unit contract e2e format clean
+.PHONY: help demo docs test chaos bench screenshots lint unit contract e2e format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,10 @@ chaos: $(VENV)/ready ## Kill, lose and refuse whatever can be, and count the job
 
 bench: $(VENV)/ready ## Measure polling and starting beside the Google provider, and check the claims (JOBS="100 1000 5000")
 	@PYTHONPATH=scripts exec $(RUN)/python -m benchmarks --jobs $(or $(JOBS),100 1000 5000) --check
+
+screenshots: $(VENV)/ready $(KFP) ## Take the pictures in docs/images anew (needs Debian's chromium, or CHROMIUM=…)
+	$(RUN)/uv pip install --quiet --python $(RUN)/python --group screenshots -c constraints/airflow-$(AIRFLOW).txt
+	@exec $(RUN)/python scripts/screenshots.py $(if $(CHROMIUM),--chromium $(CHROMIUM))
 
 lint: $(VENV)/ready ## Run ruff, mypy and import-linter
 	$(RUN)/ruff check .

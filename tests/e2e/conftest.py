@@ -23,5 +23,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     home = tmp_path_factory.mktemp("stack") / "home"
     # Two triggerers on SQLite wait for each other's locks, and end the scheduler on a slow day.
     programs = postgresql.find_programs()
-    with Stack(home=home, dags=dags, settings=TRIGGERER_IS_SOON_MISSED, programs=programs).running() as stack:
+    settings = {**TRIGGERER_IS_SOON_MISSED, "AIRFLOW__CORE__TEST_CONNECTION": "Enabled"}
+    with Stack(home=home, dags=dags, settings=settings, programs=programs).running() as stack:
         yield stack

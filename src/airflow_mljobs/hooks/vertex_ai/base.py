@@ -37,6 +37,7 @@ class VertexAIHook(GoogleJobHook):
     """Gives out one client for each service and region, and keeps it."""
 
     emulator_variable = "VERTEX_AI_EMULATOR_HOST"
+    viewing_role = "Vertex AI User (roles/aiplatform.user)"
 
     def get_client(self, client_class: type[C], region: str | None) -> C:
         """Return the one client of this class for the region.
@@ -113,6 +114,11 @@ class VertexAIJobHook(VertexAIHook, OperationHelper):
         return self._method("list_{}s", f"{parent}/{self.collection}/-")(
             request=request, timeout=REQUEST_TIMEOUT
         )
+
+    def list_one(self, project_id: str, region: str) -> str:
+        """Ask for a page of one job."""
+        self.list_resources(f"projects/{project_id}/locations/{region}", page_size=1)
+        return f"Project {project_id} in {region}: {self.noun.replace('_', ' ')}s may be listed"
 
     def page_of(self, question: Question, then: Any) -> Page:
         """List jobs with no more than a look needs."""
