@@ -4,50 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-<<<<<<< HEAD
-from e2e.runs import errors_of, finished
-from stack import Stack
-
-
-@pytest.fixture(scope="module")
-def ends(stack: Stack) -> str:
-    """A run in which no sensor sees its job succeed."""
-    return finished(stack, "sensors")
-
-
-def test_example_dag(stack: Stack) -> None:
-    """A deferred sensor waits for a job that another task started, and hands it on."""
-    run_id = finished(stack, "wait_for_a_job")
-
-    job = stack.airflow.xcom("wait_for_a_job", run_id, "wait")
-    assert stack.airflow.run_state("wait_for_a_job", run_id) == "success"
-    assert job["name"] == stack.airflow.xcom("wait_for_a_job", run_id, "start")["name"]
-    assert (job["status"], job["state"]) == ("succeeded", stack.emulator.job(job["name"])["state"])
-    assert job["state"] in stack.airflow.xcom("wait_for_a_job", run_id, "report")
-    assert stack.airflow.xcom("wait_for_a_job", run_id, "wait", key="_link_CustomJobLink") == job["url"]
-
-
-@pytest.mark.parametrize("task_id", ["soft_deferrable", "soft_reschedule"])
-def test_a_soft_sensor_skips(stack: Stack, ends: str, task_id: str) -> None:
-    """A sensor that fails softly is skipped when its job fails, and its log has the service's reason."""
-    log = errors_of(stack, "sensors", ends, task_id)
-
-    assert stack.airflow.tasks("sensors", ends)[task_id]["state"] == "skipped"
-    assert "exited with a non-zero status of 3" in log
-
-
-@pytest.mark.parametrize("task_id", ["out_of_time_deferrable", "out_of_time_reschedule"])
-def test_a_timeout_is_not_retried(stack: Stack, ends: str, task_id: str) -> None:
-    """A sensor whose time is up fails for good, and its job goes on."""
-    task = stack.airflow.tasks("sensors", ends)[task_id]
-    name = stack.airflow.xcom("sensors", ends, "lasting")["name"]
-
-    assert (task["state"], task["try_number"]) == ("failed", 1)
-    error = errors_of(stack, "sensors", ends, task_id)
-    assert f"Stopped waiting for job {name}: the sensor's timeout of 4.0 s passed" in error
-    assert "It keeps running; this task only watched it" in error
-    assert stack.emulator.job(name)["state"] in {"JOB_STATE_RUNNING", "JOB_STATE_SUCCEEDED"}
-=======
 from e2e.runs import errors_of
 from processes import wait_until
 from stack import Stack
@@ -100,4 +56,3 @@ def test_a_timeout_is_not_retried(stack: Stack, runs: dict[str, str]) -> None:
     assert f"Stopped waiting for job {name}: the sensor's timeout of 4.0 s passed" in error
     assert "It keeps running; this task only watched it" in error
     assert stack.emulator.job(name)["state"] == "JOB_STATE_RUNNING"
->>>>>>> sensors

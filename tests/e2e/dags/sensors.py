@@ -43,21 +43,6 @@ def wait(task_id: str, *, after: RunCustomJobOperator, **settings: Any) -> None:
 
 with DAG("sensors", schedule=None, catchup=False):
     failing = start("failing", "sh", "-c", "sleep 2; exit 3")
-<<<<<<< HEAD
-    wait("soft_deferrable", after=failing, soft_fail=True, deferrable=True)
-    wait("soft_reschedule", after=failing, soft_fail=True, deferrable=False, mode="reschedule")
-    lasting = start("lasting", "sleep", "60")
-    for mode in ("deferrable", "reschedule"):
-        wait(
-            f"out_of_time_{mode}",
-            after=lasting,
-            timeout=4,
-            retries=2,
-            retry_delay=timedelta(seconds=1),
-            deferrable=mode == "deferrable",
-            mode="reschedule",
-        )
-=======
     wait("soft", after=failing, soft_fail=True, deferrable=True)
     lasting = start("lasting", "sleep", "3600")
     wait(
@@ -69,4 +54,3 @@ with DAG("sensors", schedule=None, catchup=False):
         deferrable=False,
         mode="reschedule",
     )
->>>>>>> sensors
