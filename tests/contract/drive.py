@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow.providers.common.compat.sdk import TaskDeferred
+from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from airflow_mljobs.operators.base import RunJobOperator
 from airflow_mljobs.triggers.base import JobTrigger
@@ -29,6 +30,7 @@ class Task:
     max_tries: int = 2
     try_number: int = 1
     xcoms: dict[str, Any] = field(default_factory=dict)
+    outlet_events: OutletEventAccessors = field(default_factory=OutletEventAccessors)
 
     def xcom_push(self, key: str, value: Any) -> None:
         """Keep an XCom."""
@@ -42,7 +44,7 @@ class Task:
     @property
     def context(self) -> Any:
         """The context of one try."""
-        return {"ti": self}
+        return {"ti": self, "outlet_events": self.outlet_events}
 
     def cleared(self) -> Task:
         """Return the task instance as a user's clear leaves it."""

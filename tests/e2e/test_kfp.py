@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from e2e.runs import errors_of, finished, log_of
 from stack import Stack
 
 
-def test_example_dag(stack: Stack) -> None:
+def test_example_dag(stack: Stack, ran: Callable[[str], str]) -> None:
     """The example runs its pipeline for real, deferred, and a downstream task reads what it measured."""
-    run_id = finished(stack, "kubeflow_pipelines")
+    run_id = ran("kubeflow_pipelines")
 
     job = stack.airflow.xcom("kubeflow_pipelines", run_id, "run")
     result = stack.airflow.xcom("kubeflow_pipelines", run_id, "report")

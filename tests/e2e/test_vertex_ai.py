@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from e2e.runs import errors_of, finished, log_of
+from e2e.runs import errors_of, log_of
 from processes import wait_until
 from stack import Stack
 
@@ -19,9 +21,9 @@ from stack import Stack
         "ml_engine_to_vertex_ai",
     ],
 )
-def test_example_dag(stack: Stack, dag_id: str) -> None:
+def test_example_dag(stack: Stack, ran: Callable[[str], str], dag_id: str) -> None:
     """An example DAG runs its job for real, deferred, and a downstream task reads what the job made."""
-    run_id = finished(stack, dag_id)
+    run_id = ran(dag_id)
 
     job = stack.airflow.xcom(dag_id, run_id, "run")
     result = stack.airflow.xcom(dag_id, run_id, "report")
@@ -34,9 +36,9 @@ def test_example_dag(stack: Stack, dag_id: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def failures(stack: Stack) -> str:
+def failures(ran: Callable[[str], str]) -> str:
     """A run in which every job fails."""
-    return finished(stack, "failures")
+    return ran("failures")
 
 
 @pytest.mark.parametrize("task_id", ["custom_job_deferrable", "custom_job_worker"])

@@ -14,7 +14,7 @@ from airflow_mljobs.jobs import GiveUp, Job, JobStatus, Poller, Verdict, describ
 from airflow_mljobs.jobs.identity import JOB_NAME
 from airflow_mljobs.operators.job import JobOperator
 from airflow_mljobs.operators.kill import CANCEL_WITHIN
-from airflow_mljobs.operators.submit import SubmitJobOperator
+from airflow_mljobs.operators.lineage import LineageJobOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -27,7 +27,7 @@ BACKSTOP = timedelta(minutes=5)
 """How much later than our own deadline Airflow's trigger timeout may strike."""
 
 
-class RunJobOperator(SubmitJobOperator):
+class RunJobOperator(LineageJobOperator):
     """Runs one job to its end, and exactly one for each generation of the task.
 
     Returns the job as a dict: ``name``, ``state``, ``status``, ``error``, ``url``, ``created``,
@@ -66,9 +66,9 @@ class RunJobOperator(SubmitJobOperator):
         self.show_page(context, job.url)
         self.on_submitted(job)
         if not self.wait_for_completion:
-            return job.to_dict()
+            return self._report(context, job)
         if job.status is not JobStatus.ACTIVE:
-            return self._finish(self._insist(self.hook.get_job, job.name))
+            return self._finish(context, self._insist(self.hook.get_job, job.name))
         deadline = begin + self.execution_timeout.total_seconds() if self.execution_timeout else None
         if self.deferrable:
             self.defer(
@@ -90,7 +90,7 @@ class RunJobOperator(SubmitJobOperator):
             raise self._given_up(job.name, Verdict.TIMEOUT, "the task's deadline passed") from error
         if isinstance(end, GiveUp):
             raise self._given_up(job.name, end.verdict, end.message)
-        return self._finish(end.job)
+        return self._finish(context, end.job)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Finish as `execute` does, with what the trigger saw."""
@@ -107,7 +107,7 @@ class RunJobOperator(SubmitJobOperator):
             job = self.hook.complete(job)
         # The trigger logged this too, but its log may stay with a triggerer that is gone by now.
         self.log.info(describe_change(None, job))
-        return self._finish(job)
+        return self._finish(context, job)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume after the trigger; when Airflow gave it up, tell of the job, and end it in time.
@@ -127,10 +127,15 @@ class RunJobOperator(SubmitJobOperator):
     def on_submitted(self, job: Job) -> None:
         """Do what the service wants done once there is a job; by default nothing."""
 
-    def _finish(self, job: Job) -> dict[str, Any]:
+    def _finish(self, context: Context, job: Job) -> dict[str, Any]:
         from airflow_mljobs.hooks.outcome import raise_unless_succeeded
 
-        return raise_unless_succeeded(job).to_dict()
+        self._job = job
+        return self._report(context, raise_unless_succeeded(job))
+
+    def _report(self, context: Context, job: Job) -> dict[str, Any]:
+        self._tell_assets(context, job)
+        return job.to_dict()
 
     def _given_up(self, name: str, verdict: Verdict, message: str) -> JobError:
         from airflow_mljobs.hooks.outcome import error_for

@@ -100,6 +100,7 @@ class RunKFPPipelineOperator(KFPOperator, RunJobOperator):
         "description",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"parameters": "json"}
+    output_fields = ("pipeline_root",)
 
     def __init__(
         self,

@@ -46,6 +46,12 @@ class RunMLEngineJobOperator(GoogleJobOperator, RunJobOperator):
     operator_extra_links = (MLEngineJobLink(),)
     template_fields: Sequence[str] = (*GoogleJobOperator.template_fields, "job")
     template_fields_renderers: ClassVar[dict[str, str]] = {"job": "json"}
+    input_fields = (
+        "job.trainingInput.packageUris",
+        "job.predictionInput.uri",
+        "job.predictionInput.inputPaths",
+    )
+    output_fields = ("job.trainingInput.jobDir", "job.predictionInput.outputPath")
 
     def __init__(self, *, job: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -20,6 +20,7 @@ def _run_pipeline(*, labels: dict[str, str] | None = None, **kwargs: Any) -> Run
         region=REGION,
         display_name="contract",
         template_path=kwargs.pop("template_path", str(TEMPLATE)),
+        pipeline_root="gs://contract/pipelines",
         labels=labels,
         **kwargs,
     )
@@ -39,7 +40,10 @@ def _run_custom(*, labels: dict[str, str] | None = None, **kwargs: Any) -> RunJo
         custom_job={
             "display_name": "contract",
             "labels": labels or {},
-            "job_spec": {"worker_pool_specs": pools},
+            "job_spec": {
+                "worker_pool_specs": pools,
+                "base_output_directory": {"output_uri_prefix": "gs://contract/models"},
+            },
         },
         **kwargs,
     )
@@ -59,6 +63,7 @@ PIPELINE_JOB = Service(
     broken=lambda **kwargs: _run_pipeline(template_path="nowhere.yaml", **kwargs),
     reason="Task evaluate failed: The replica workerpool0-0 exited with a non-zero status of 1",
     one=_one(pipeline_job, "PipelineJob", "pipeline_job_id"),
+    outputs=("gs://contract/pipelines",),
     many=lambda **kwargs: pipeline_job.ListPipelineJobOperator(task_id="l", region=REGION, **kwargs),
     methods={
         verb: f"PipelineService/{verb.title()}PipelineJob{'s' if verb == 'list' else ''}"
@@ -72,6 +77,7 @@ CUSTOM_JOB = Service(
     broken=lambda **kwargs: _run_custom(pools=[], **kwargs),
     reason="The replica workerpool0-0 exited with a non-zero status of 1",
     one=_one(custom_job, "CustomJob", "custom_job_id"),
+    outputs=("gs://contract/models",),
     many=lambda **kwargs: custom_job.ListCustomJobOperator(task_id="l", region=REGION, **kwargs),
     methods={
         verb: f"JobService/{verb.title()}CustomJob{'s' if verb == 'list' else ''}"

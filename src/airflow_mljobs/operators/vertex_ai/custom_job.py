@@ -42,6 +42,8 @@ class RunCustomJobOperator(RegionalJobOperator, RunJobOperator):
     operator_extra_links = (CustomJobLink(),)
     template_fields: Sequence[str] = (*RegionalJobOperator.template_fields, "custom_job")
     template_fields_renderers: ClassVar[dict[str, str]] = {"custom_job": "json"}
+    input_fields = ("custom_job.job_spec.worker_pool_specs.python_package_spec.package_uris",)
+    output_fields = ("custom_job.job_spec.base_output_directory.output_uri_prefix",)
 
     def __init__(self, *, custom_job: dict[str, Any] | CustomJob, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -55,6 +55,8 @@ class RunNotebookExecutionJobOperator(RegionalJobOperator, RunJobOperator):
         "notebook",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"notebook_execution_job": "json"}
+    input_fields = ("notebook_execution_job.gcs_notebook_source.uri",)
+    output_fields = ("notebook_execution_job.gcs_output_uri",)
 
     def __init__(
         self,
@@ -88,6 +90,13 @@ class RunNotebookExecutionJobOperator(RegionalJobOperator, RunJobOperator):
         resource.name = self.full_name(job_id)
         job: Job = self.hook.as_job(resource)
         return job
+
+    def outputs(self, job: Job | None) -> list[str]:
+        """Return the folder of the executed notebook, which is named after the job."""
+        if job is None:
+            return []
+        job_id = job.name.rpartition("/")[-1]
+        return [f"{folder.rstrip('/')}/{job_id}" for folder in super().outputs(job)]
 
 
 class _OneNotebookExecutionJobOperator(RegionalJobOperator, OneJobOperator):

@@ -76,6 +76,8 @@ class RunPipelineJobOperator(RegionalJobOperator, RunJobOperator):
         "input_artifacts": "json",
         "labels": "json",
     }
+    input_fields = ("template_path",)
+    output_fields = ("pipeline_root",)
 
     def __init__(
         self,
@@ -169,6 +171,15 @@ class RunPipelineJobOperator(RegionalJobOperator, RunJobOperator):
         """Add the run to its experiment."""
         if self.experiment:
             self.hook.add_to_experiment(job.name, experiment=self.experiment)
+
+    def inputs(self, job: Job | None) -> list[str]:
+        """Return the template, and the artifacts, which are of the job's own project and region."""
+        found = super().inputs(job)
+        if job is None:
+            return found
+        parent = job.name.partition("/pipelineJobs/")[0]
+        store = f"//aiplatform.googleapis.com/{parent}/metadataStores/default/artifacts"
+        return [*found, *(f"{store}/{artifact}" for artifact in (self.input_artifacts or {}).values())]
 
 
 class _OnePipelineJobOperator(RegionalJobOperator, OneJobOperator):
