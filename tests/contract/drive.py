@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowException, TaskDeferred
+from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from airflow_mljobs.operators.base import RunJobOperator
 from airflow_mljobs.sensors.base import JobSensor
@@ -32,6 +33,7 @@ class Task:
     max_tries: int = 2
     try_number: int = 1
     xcoms: dict[str, Any] = field(default_factory=dict)
+    outlet_events: OutletEventAccessors = field(default_factory=OutletEventAccessors)
     rescheduled: datetime | None = None
 
     def get_first_reschedule_date(self, context: Any) -> datetime | None:
@@ -50,7 +52,7 @@ class Task:
     @property
     def context(self) -> Any:
         """The context of one try."""
-        return {"ti": self}
+        return {"ti": self, "outlet_events": self.outlet_events}
 
     def cleared(self) -> Task:
         """Return the task instance as a user's clear leaves it."""

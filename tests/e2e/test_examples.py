@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from e2e.runs import finished, log_of
+from e2e.conftest import EXAMPLES, TOGETHER
+from e2e.runs import log_of
 from stack import Stack
 
-TOGETHER = "all_services"
 
-
-@pytest.fixture(scope="module")
-def together(stack: Stack) -> str:
-    """A run of the DAG that runs the others, all under one run id."""
-    return finished(stack, TOGETHER, within=250)
-
-
-def test_all_services(stack: Stack, together: str) -> None:
+def test_all_services(stack: Stack, ran: Callable[[str], str]) -> None:
     """The run that starts the other examples and waits for them succeeds."""
-    assert stack.airflow.run_state(TOGETHER, together) == "success"
+    assert stack.airflow.run_state(TOGETHER, ran(TOGETHER)) == "success"
 
 
-@pytest.mark.parametrize(
-    "dag_id",
-    [
-        "vertex_ai_pipeline",
-        "vertex_ai_custom_job",
-        "vertex_ai_notebook",
-        "ml_engine",
-        "kubeflow_pipelines",
-        "ml_engine_to_vertex_ai",
-    ],
-)
-def test_example_dag(stack: Stack, together: str, dag_id: str) -> None:
+@pytest.mark.parametrize("dag_id", [*EXAMPLES, "ml_engine_to_vertex_ai"])
+def test_example_dag(stack: Stack, ran: Callable[[str], str], dag_id: str) -> None:
     """An example DAG runs its job for real, deferred, and a downstream task reads what the job made."""
-    run_id = finished(stack, dag_id) if dag_id == "ml_engine_to_vertex_ai" else together
+    run_id = ran(dag_id)
 
     job = stack.airflow.xcom(dag_id, run_id, "run")
     result = stack.airflow.xcom(dag_id, run_id, "report")

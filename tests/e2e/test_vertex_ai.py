@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from e2e.runs import errors_of, finished, log_of
+from e2e.runs import errors_of, log_of
 from processes import wait_until
 from stack import Stack
 
 
 @pytest.fixture(scope="module")
-def failures(stack: Stack) -> str:
+def failures(ran: Callable[[str], str]) -> str:
     """A run in which every job fails."""
-    return finished(stack, "failures")
+    return ran("failures")
 
 
 @pytest.mark.parametrize("task_id", ["custom_job_deferrable", "custom_job_worker"])

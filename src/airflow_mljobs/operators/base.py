@@ -14,7 +14,7 @@ from airflow_mljobs.jobs.identity import JOB_NAME
 from airflow_mljobs.operators.advice import AFTER_THE_END, OUT_OF_TIME, when_left
 from airflow_mljobs.operators.job import JobOperator
 from airflow_mljobs.operators.kill import CANCEL_WITHIN
-from airflow_mljobs.operators.submit import SubmitJobOperator
+from airflow_mljobs.operators.lineage import LineageJobOperator
 from airflow_mljobs.operators.wait import BACKSTOP, WaitingJobOperator
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["JobOperator", "RunJobOperator"]
 
 
-class RunJobOperator(WaitingJobOperator, SubmitJobOperator):
+class RunJobOperator(WaitingJobOperator, LineageJobOperator):
     """Runs one job to its end, and exactly one for each generation of the task.
 
     Returns the job as a dict: ``name``, ``state``, ``status``, ``error``, ``url``, ``created``,
@@ -58,9 +58,10 @@ class RunJobOperator(WaitingJobOperator, SubmitJobOperator):
         self.show_page(context, job.url)
         self.on_submitted(job)
         if not self.wait_for_completion:
+            self._tell_assets(context, job)
             return job.to_dict()
         if job.status is not JobStatus.ACTIVE:
-            return self._finish(self._insist(self.hook.get_job, job.name))
+            return self._finish(context, self._insist(self.hook.get_job, job.name))
         deadline = begin + self.execution_timeout.total_seconds() if self.execution_timeout else None
         if self.deferrable:
             self.defer(
@@ -82,10 +83,15 @@ class RunJobOperator(WaitingJobOperator, SubmitJobOperator):
             raise self._given_up(job.name, Verdict.TIMEOUT, "the task's deadline passed") from error
         if isinstance(end, GiveUp):
             raise self._given_up(job.name, end.verdict, end.message)
-        return self._finish(end.job)
+        return self._finish(context, end.job)
 
     def on_submitted(self, job: Job) -> None:
         """Do what the service wants done once there is a job; by default nothing."""
+
+    def _finish(self, context: Context, job: Job) -> dict[str, Any]:
+        result = super()._finish(context, job)
+        self._tell_assets(context, job)
+        return result
 
     def _on_trigger_lost(self, context: Context, *, timed_out: bool) -> None:
         ti = context["ti"]

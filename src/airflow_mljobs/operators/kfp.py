@@ -102,6 +102,7 @@ class RunKFPPipelineOperator(KFPOperator, RunJobOperator):
     )
     bodies = ("parameters",)
     template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys((*bodies, "pipeline_file"), "json")
+    output_fields = ("pipeline_root",)
 
     def __init__(
         self,

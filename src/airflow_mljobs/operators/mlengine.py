@@ -48,6 +48,12 @@ class RunMLEngineJobOperator(GoogleJobOperator, RunJobOperator):
     template_fields: Sequence[str] = (*GoogleJobOperator.template_fields, "job")
     bodies = ("job",)
     template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys(bodies, "json")
+    input_fields = (
+        "job.trainingInput.packageUris",
+        "job.predictionInput.uri",
+        "job.predictionInput.inputPaths",
+    )
+    output_fields = ("job.trainingInput.jobDir", "job.predictionInput.outputPath")
 
     def __init__(self, *, job: dict[str, Any] | str, **kwargs: Any) -> None:
         super().__init__(**kwargs)

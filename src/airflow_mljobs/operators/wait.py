@@ -68,7 +68,7 @@ class WaitingJobOperator(JobOperator):
             job = self.hook.complete(job)
         # The trigger logged this too, but its log may stay with a triggerer that is gone by now.
         self.log.info(describe_change(None, job))
-        return self._finish(job)
+        return self._finish(context, job)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume after the trigger, also when Airflow gave it up.
@@ -81,7 +81,8 @@ class WaitingJobOperator(JobOperator):
             self._on_trigger_lost(context, timed_out=timed_out)
         return super().resume_execution(next_method, next_kwargs, context)
 
-    def _finish(self, job: Job) -> dict[str, Any]:
+    def _finish(self, context: Context, job: Job) -> dict[str, Any]:
         from airflow_mljobs.hooks.outcome import raise_unless_succeeded
 
+        self._job = job
         return raise_unless_succeeded(job, advice=self.after_the_end).to_dict()

@@ -100,7 +100,7 @@ class JobSensor(BaseSensorOperator, WaitingJobOperator, OneJobOperator):
         try:
             match self._decide():
                 case Finish(job=job):
-                    return PokeReturnValue(is_done=True, xcom_value=self._finish(job))
+                    return PokeReturnValue(is_done=True, xcom_value=self._finish(context, job))
                 case GiveUp(verdict=verdict, message=message):
                     raise self._given_up(self.job_name, verdict, message)
                 case _:

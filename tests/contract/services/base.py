@@ -29,6 +29,8 @@ class Service:
     :param cancelled: the status of a job after a kill, or nothing where a kill leaves no job.
     :param cancels_by: what the service is asked for when a job is to be stopped.
     :param name_of: the job's name in what Get and List return.
+    :param inputs: the addresses of what ``run`` reads.
+    :param outputs: the same of what it writes; ``{job_id}`` stands for the job's.
     :param marked: arguments of ``run`` that mark a job, and the filter by which ``many`` finds it.
     """
 
@@ -42,6 +44,8 @@ class Service:
     methods: Mapping[str, str]
     cancelled: JobStatus | None = JobStatus.CANCELLED
     cancels_by: str = "cancel"
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
     name_of: Callable[[Mapping[str, Any]], str] = lambda resource: str(resource["name"])
     marked: Callable[[str], tuple[dict[str, Any], str]] = lambda mark: (
         {"labels": {"batch": mark}},

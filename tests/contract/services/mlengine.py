@@ -17,6 +17,7 @@ TRAINING = {
     "pythonModule": "train",
     "runtimeVersion": "2.11",
     "pythonVersion": "3.7",
+    "jobDir": "gs://contract/models",
 }
 
 
@@ -35,9 +36,11 @@ def _one(verb: str) -> Callable[[str], JobOperator]:
 ML_ENGINE_JOB = Service(
     name="MLEngineJob",
     run=_run,
-    broken=lambda **kwargs: _run(training={"region": REGION}, **kwargs),
+    broken=lambda **kwargs: _run(training={"region": REGION, "jobDir": TRAINING["jobDir"]}, **kwargs),
     reason="exited with a non-zero status of 1",
     one={verb.lower(): _one(verb) for verb in ("Get", "Cancel")},
+    inputs=("gs://contract/trainer.tar.gz",),
+    outputs=("gs://contract/models",),
     many=lambda **kwargs: mlengine.ListMLEngineJobOperator(task_id="l", **kwargs),
     sensor=lambda job, **kwargs: MLEngineJobSensor(task_id="s", job_id=job, **kwargs),
     methods={

@@ -57,5 +57,6 @@ NOTEBOOK_EXECUTION_JOB = Service(
     },
     cancelled=None,
     cancels_by="delete",
+    outputs=("gs://contract/notebooks/{job_id}",),
     marked=lambda mark: ({"name": mark}, f'displayName="{mark}"'),
 )

@@ -42,6 +42,8 @@ class RunCustomJobOperator(RegionalJobOperator, RunJobOperator):
     template_fields: Sequence[str] = (*RegionalJobOperator.template_fields, "custom_job")
     bodies = ("custom_job",)
     template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys(bodies, "json")
+    input_fields = ("custom_job.job_spec.worker_pool_specs.python_package_spec.package_uris",)
+    output_fields = ("custom_job.job_spec.base_output_directory.output_uri_prefix",)
 
     def __init__(self, *, custom_job: dict[str, Any] | CustomJob | str, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -56,6 +56,8 @@ class RunNotebookExecutionJobOperator(RegionalJobOperator, RunJobOperator):
     )
     bodies = ("notebook_execution_job",)
     template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys((*bodies, "notebook"), "json")
+    input_fields = ("notebook_execution_job.gcs_notebook_source.uri",)
+    output_fields = ("notebook_execution_job.gcs_output_uri",)
 
     def __init__(
         self,
@@ -89,6 +91,13 @@ class RunNotebookExecutionJobOperator(RegionalJobOperator, RunJobOperator):
         resource.name = self.full_name(job_id)
         job: Job = self.hook.as_job(resource)
         return job
+
+    def outputs(self, job: Job | None) -> list[str]:
+        """Return the folder of the executed notebook, which is named after the job."""
+        if job is None:
+            return []
+        job_id = job.name.rpartition("/")[-1]
+        return [f"{folder.rstrip('/')}/{job_id}" for folder in super().outputs(job)]
 
 
 class OneNotebookExecutionJobOperator(RegionalJobOperator, OneJobOperator):

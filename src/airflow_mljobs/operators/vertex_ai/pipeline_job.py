@@ -74,6 +74,8 @@ class RunPipelineJobOperator(RegionalJobOperator, RunJobOperator):
     )
     bodies = ("parameter_values", "input_artifacts", "labels")
     template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys(bodies, "json")
+    input_fields = ("template_path",)
+    output_fields = ("pipeline_root",)
 
     def __init__(
         self,
@@ -167,6 +169,15 @@ class RunPipelineJobOperator(RegionalJobOperator, RunJobOperator):
         """Add the run to its experiment."""
         if self.experiment:
             self.hook.add_to_experiment(job.name, experiment=self.experiment)
+
+    def inputs(self, job: Job | None) -> list[str]:
+        """Return the template, and the artifacts, which are of the job's own project and region."""
+        found = super().inputs(job)
+        if job is None:
+            return found
+        parent = job.name.partition("/pipelineJobs/")[0]
+        store = f"//aiplatform.googleapis.com/{parent}/metadataStores/default/artifacts"
+        return [*found, *(f"{store}/{artifact}" for artifact in (self.input_artifacts or {}).values())]
 
 
 class OnePipelineJobOperator(RegionalJobOperator, OneJobOperator):
