@@ -18,10 +18,10 @@ export PYTHONDONTWRITEBYTECODE :=
 SIDE_BY_SIDE := --numprocesses 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs test chaos bench screenshots lint unit contract e2e format clean
+.PHONY: help demo docs test test-matrix wheel chaos bench screenshots lint unit contract e2e format clean
 
 help: ## List the targets
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
 demo: $(VENV)/ready $(KFP) ## Run the example DAGs for real: Airflow, emulator and jobs on this machine (KEEP=1 leaves it up)
 	@exec $(RUN)/python scripts/demo.py $(if $(KEEP),--keep)
@@ -37,6 +37,13 @@ test: $(VENV)/ready $(KFP) lint docs ## Run every check and every test
 	$(RUN)/coverage report --include='src/airflow_mljobs/jobs/*' --fail-under=100 --show-missing
 	$(RUN)/pytest tests/contract tests/docs tests/emulator tests/clients $(SIDE_BY_SIDE)
 	$(RUN)/pytest tests/benchmarks tests/e2e tests/chaos
+
+test-matrix: $(VENV)/ready ## Test the wheel on every Airflow and Python that is here (AIRFLOWS="3.1 3.3" PYTHONS="3.12")
+	@exec $(RUN)/python scripts/matrix.py $(if $(AIRFLOWS),--airflow $(AIRFLOWS)) $(if $(PYTHONS),--python $(PYTHONS))
+
+wheel: $(VENV)/ready ## Build the wheel in dist/, install it alone, and test it there
+	@exec $(RUN)/python scripts/matrix.py --suites wheel unit --airflow $(AIRFLOW) \
+		--python $$($(RUN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
 chaos: $(VENV)/ready ## Kill, lose and refuse whatever can be, and count the jobs (TRIALS=228 SEED=0)
 	@PYTHONPATH=scripts:tests exec $(RUN)/python -m chaos \
@@ -63,7 +70,7 @@ format: $(VENV)/ready ## Mend what ruff can mend
 	$(RUN)/ruff format .
 
 clean: ## Remove everything that was set up or left behind
-	rm -rf $(VENV) $(LOCAL) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage docs/_build
+	rm -rf $(VENV) $(LOCAL) dist docs/_build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage
 
 $(VENV)/ready: pyproject.toml constraints/airflow-$(AIRFLOW).txt constraints/setup.txt
 	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed; name one with PYTHON=…' >&2; exit 1; }

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -52,13 +51,6 @@ def environment(client: str) -> Path:
     return python
 
 
-@pytest.fixture(scope="module")
-def environments() -> dict[str, Path]:
-    """Make what is missing, all at once."""
-    with ThreadPoolExecutor() as pool:
-        return dict(zip(CLIENTS, pool.map(environment, CLIENTS), strict=True))
-
-
 @pytest.fixture
 def emulator(tmp_path: Path) -> Iterator[Emulator]:
     """An emulator whose runs take no time to end."""
@@ -67,11 +59,11 @@ def emulator(tmp_path: Path) -> Iterator[Emulator]:
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_ten_operations(client: str, environments: dict[str, Path], emulator: Emulator) -> None:
+def test_ten_operations(client: str, emulator: Emulator) -> None:
     """Every client brings the same from all ten operations, in both generations of the API."""
     home = {"AIRFLOW_HOME": os.environ.get("AIRFLOW_HOME", str(emulator.data / "airflow"))}
     done = subprocess.run(
-        [str(environments[client]), "-W", "error:::airflow_mljobs", str(SCRIPT), emulator.http_url],
+        [str(environment(client)), "-W", "error:::airflow_mljobs", str(SCRIPT), emulator.http_url],
         capture_output=True,
         text=True,
         env=os.environ | home,

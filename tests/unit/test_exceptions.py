@@ -6,7 +6,7 @@ import inspect
 import pickle
 
 import pytest
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_mljobs import exceptions
 from airflow_mljobs.exceptions import InvalidJobSpec, JobError

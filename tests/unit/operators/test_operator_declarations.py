@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG, BaseOperator, XComArg
-from airflow.serialization.serialized_objects import DagSerialization
+from travel import read_dag
 from unit_samples import public_classes, refused
 
 from airflow_mljobs.operators.base import JobOperator, RunJobOperator
@@ -198,8 +198,7 @@ def test_a_dag_with_the_operator_survives_serialization(kind: type[Any]) -> None
             name, value = next(iter(given.items()))
             rest = {key: other for key, other in given.items() if key != name}
             kind.partial(task_id="mapped", **rest).expand(**{name: [value]})
-    written = json.loads(json.dumps(DagSerialization.to_dict(dag)))
-    read = DagSerialization.from_dict(written)
+    read = read_dag(dag)
     links = sorted(link.name for link in make(kind).operator_extra_links)
     for task in read.tasks:
         assert (kind.__name__, kind.__module__) == (task.task_type, task._task_module)

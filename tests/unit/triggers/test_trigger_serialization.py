@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import inspect
-import json
 import pkgutil
 from typing import Any
 
 import pytest
-from airflow.sdk import serde
-from airflow.serialization.serialized_objects import BaseSerialization
+from travel import through_base_serialization, through_serde
 from unit_samples import NAME, public_classes
 
 from airflow_mljobs.hooks.base import JobHook
@@ -28,16 +26,6 @@ ALL: dict[str, Any] = LEAST | {
 
 class OwnTrigger(CustomJobTrigger):
     """A user's own."""
-
-
-def through_serde(values: dict[str, Any]) -> Any:
-    """Write and read values as the worker and the triggerer do."""
-    return serde.deserialize(json.loads(json.dumps(serde.serialize(values))))
-
-
-def through_base_serialization(values: dict[str, Any]) -> Any:
-    """Write and read values as Airflow does for triggers that a DAG file declares."""
-    return BaseSerialization.deserialize(json.loads(json.dumps(BaseSerialization.serialize(values))))
 
 
 def test_there_are_triggers() -> None:

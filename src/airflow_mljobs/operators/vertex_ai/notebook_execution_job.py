@@ -10,8 +10,7 @@ import uuid
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk import literal
-
+from airflow_mljobs._compat import literal
 from airflow_mljobs.links.vertex_ai import NotebookExecutionJobLink, NotebookExecutionJobListLink
 from airflow_mljobs.operators.base import RunJobOperator
 from airflow_mljobs.operators.google import RegionalJobOperator

@@ -49,7 +49,9 @@ def test_a_new_word_is_active_and_warned_of(
 ) -> None:
     """A word that only a newer service knows never fails a job; it is told once."""
     status = hook_class().status_of("STATE_OF_TOMORROW")
-    warned = [r for r in caplog.records if r.levelno == logging.WARNING]
+    warned = [
+        r for r in caplog.records if (r.name, r.levelno) == ("airflow_mljobs.hooks.base", logging.WARNING)
+    ]
     assert (status, len(warned)) == (JobStatus.ACTIVE, 1)
     assert "STATE_OF_TOMORROW" in warned[0].getMessage()
 
