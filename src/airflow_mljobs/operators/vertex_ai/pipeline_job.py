@@ -5,7 +5,7 @@ https://cloud.google.com/vertex-ai/docs/pipelines/introduction
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_mljobs.links.vertex_ai import PipelineJobLink, PipelineJobListLink
@@ -177,7 +177,9 @@ class RunPipelineJobOperator(RegionalJobOperator, RunJobOperator):
             return found
         parent = job.name.partition("/pipelineJobs/")[0]
         store = f"//aiplatform.googleapis.com/{parent}/metadataStores/default/artifacts"
-        return [*found, *(f"{store}/{artifact}" for artifact in (self.input_artifacts or {}).values())]
+        # A file's name, where nothing was rendered.
+        artifacts = self.input_artifacts if isinstance(self.input_artifacts, Mapping) else {}
+        return [*found, *(f"{store}/{artifact}" for artifact in artifacts.values())]
 
 
 class OnePipelineJobOperator(RegionalJobOperator, OneJobOperator):
