@@ -1,7 +1,8 @@
 """### Look at a model as soon as it is trained.
 
 The training of `vertex_ai_custom_job` has the asset `classifier` among its outlets. Each time it succeeds,
-this DAG runs; the asset's event tells which job it was, and where that job has written the model.
+this DAG runs; the asset's event tells which job it was, and where that job has written the model. To use it
+on your own project, change what it reads of the model's folder; the folder comes with the event.
 """
 
 from __future__ import annotations
