@@ -87,8 +87,9 @@ def test_assets(stack: Stack, ran: Callable[[str], str], openlineage: Path, mode
     job = stack.airflow.xcom("lineage", run_id, mode)
     output = f"gs://mljobs-e2e/{run_id}/{mode}"
 
-    path = f"assets/events?source_dag_id=lineage&source_task_id={mode}&source_run_id={run_id}"
-    events = {event["uri"]: event for event in stack.airflow.api("GET", path)["asset_events"]}
+    source = {"source_dag_id": "lineage", "source_task_id": mode, "source_run_id": run_id}
+    found = stack.airflow.api("GET", "assets/events", params=source)["asset_events"]
+    events = {event["uri"]: event for event in found}
 
     assert events.keys() == {f"model_{mode}", output}
     for event in events.values():
