@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
-from airflow.sdk import DAG
+from airflow.sdk import DAG, Asset, AssetAlias
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.timeout import timeout
 
@@ -229,6 +229,15 @@ def watching(told: Told) -> None:
         SERVICE.sensor(running).resume_execution("__fail__", {"error": "Trigger failure"}, Task().context)
 
 
+def telling(told: Told) -> None:
+    """Tell outlets of a job that nobody knows, or that cannot be made of its output."""
+    operator: Any = SERVICE.run(outlets=[Asset.ref(name="nowhere"), AssetAlias("files")])
+    job = operator.hook.get_job(submit(SERVICE.run, Task())["name"])
+    output = {"base_output_directory": {"output_uri_prefix": "gs://contract/" + "a" * 1500}}
+    operator.custom_job["job_spec"] = operator.custom_job["job_spec"] | output
+    operator._tell_assets(Task().context | {"outlet_events": Task().outlet_events}, job)
+
+
 def looking(told: Told) -> None:
     """Get, list, cancel and delete, what there is and what there is not."""
     name = submit(SERVICE.run, Task(), labels=HANG)["name"]
@@ -254,8 +263,9 @@ def reading_files(told: Told) -> None:
         with DAG("d", schedule=None, jinja_environment_kwargs={"loader": _dict_loader(files)}):
             operator = SERVICE.run()
         operator.custom_job = name  # type: ignore[attr-defined]
+        operator.render_template_fields(Task().context)
         with told.failing():
-            operator.render_template_fields(Task().context)
+            operator.execute(Task().context)
 
 
 def _dict_loader(files: dict[str, str]) -> Any:
@@ -273,6 +283,7 @@ SCENES: tuple[Callable[[Told], None], ...] = (
     killing,
     killing_while_deferred,
     watching,
+    telling,
     looking,
     reading_files,
 )

@@ -14,7 +14,7 @@ OUT_OF_TIME = "A retry begins it anew; if it needs longer, give the task a longe
 
 AFTER_A_REFUSAL: Mapping[FailureKind, str] = {
     FailureKind.DENIED: "Give the connection's account the right to submit it, then clear the task.",
-    FailureKind.MISSING: "Look at the project, the region and whether the service is enabled there.",
+    FailureKind.MISSING: "What it names, or where it is looked for, is wrong: look at names, places and the connection.",
     FailureKind.QUOTA: "A retry may find room later; otherwise ask for more quota.",
 }
 
