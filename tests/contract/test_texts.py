@@ -21,7 +21,7 @@ from airflow_mljobs.hooks.listing import Listing
 from airflow_mljobs.hooks.outcome import raise_unless_succeeded
 from airflow_mljobs.jobs import Failure, FailureKind, Job, JobStatus
 from airflow_mljobs.operators import kill
-from airflow_mljobs.operators.kfp import ArchiveKFPRunOperator, UnarchiveKFPRunOperator
+from airflow_mljobs.operators.kfp import ArchiveKFPRunOperator, RetryKFPRunOperator, UnarchiveKFPRunOperator
 from airflow_mljobs.operators.mlengine import UpdateMLEngineJobOperator
 from airflow_mljobs.triggers import base as triggers
 from contract.drive import Task, reborn, run_task, submit
@@ -133,6 +133,8 @@ def waiting(told: Told) -> None:
         run_task(SERVICE.run, Task(), mode="worker", labels=HANG, **FAST)
     with told.fault("list", "UNAVAILABLE", latency=9), told.failing(), timeout(1):
         submit(SERVICE.run, Task())
+    with told.fault("create", "UNAVAILABLE", latency=9), told.failing(), timeout(1):
+        submit(SERVICE.run, Task(), durable=False)
     with told.failing():
         SERVICE.run().execute_complete(Task().context, {"job": None, "error": None})
 
@@ -252,6 +254,9 @@ def looking(told: Told) -> None:
     run_id = submit(KFP_RUN_V2.run, Task())["name"]
     for operator in (ArchiveKFPRunOperator, UnarchiveKFPRunOperator):
         operator(task_id="one", kfp_conn_id="kfp_v2beta1", run_id=run_id).execute(Task().context)
+    RetryKFPRunOperator(
+        task_id="one", kfp_conn_id="kfp_v2beta1", run_id=run_id, wait_for_completion=False
+    ).execute(Task().context)
     job_id = submit(ML_ENGINE_JOB.run, Task())["name"]
     UpdateMLEngineJobOperator(task_id="one", job_id=job_id, labels={}).execute(Task().context)
 
