@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,3 +66,16 @@ def test_a_dag_with_a_notebook_survives_serialization() -> None:
             notebook=["a.ipynb", NOTEBOOK]
         )
     assert sorted(read_dag(dag).task_ids) == ["m", "t"]
+
+
+def test_a_notebook_beside_the_dag_is_found(tmp_path: Path) -> None:
+    """The name of a notebook beside the DAG leads to it, and what is in it is no template."""
+    (tmp_path / "beside.ipynb").write_text(json.dumps(NOTEBOOK))
+    dag = DAG("d", schedule=None, template_searchpath=str(tmp_path))
+    operator = RunNotebookExecutionJobOperator(
+        task_id="t", region="r-1", notebook_execution_job=JOB, notebook="beside.ipynb", dag=dag
+    )
+    operator.render_template_fields(CONTEXT)
+
+    assert json.loads(Path(operator._find(operator.notebook)).read_text()) == NOTEBOOK
+    assert operator._find("nowhere.ipynb") == "nowhere.ipynb"

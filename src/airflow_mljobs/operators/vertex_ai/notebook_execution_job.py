@@ -40,8 +40,8 @@ class RunNotebookExecutionJobOperator(RegionalJobOperator, RunJobOperator):
         environment, ``service_account`` or ``execution_user``, and whatever else the API has; an
         ``execution_timeout`` may be a timedelta, a number of seconds, or text such as ``3.5s``.
         https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.notebookExecutionJobs
-    :param notebook: instead of a notebook source, the path of an ``.ipynb`` file that the worker can read,
-        or a notebook's JSON, to be sent along with the job. The path may hold a template; the notebook
+    :param notebook: instead of a notebook source, the path of an ``.ipynb`` file, on the worker or beside the
+        DAG, or a notebook's JSON, to be sent along with the job. The path may hold a template; the notebook
         is code, braces and all, and is sent as it is.
     """
 
@@ -73,7 +73,23 @@ class RunNotebookExecutionJobOperator(RegionalJobOperator, RunJobOperator):
         """Make the resource."""
         # Still wrapped where nothing was rendered, as in a test that calls execute by itself.
         notebook = getattr(self.notebook, "value", self.notebook)
-        return self.hook.build_notebook_execution_job(self.body("notebook_execution_job"), notebook=notebook)
+        return self.hook.build_notebook_execution_job(
+            self.body("notebook_execution_job"), notebook=self._find(notebook)
+        )
+
+    def _find(self, notebook: Any) -> Any:
+        dag = self.get_dag()
+        if dag is None or not isinstance(notebook, str | os.PathLike) or os.path.exists(notebook):
+            return notebook
+        import jinja2
+
+        env = dag.get_template_env(force_sandboxed=True)
+        try:
+            # Where Airflow finds its own templates; but a notebook is code, braces and all.
+            _, path, _ = env.loader.get_source(env, os.fspath(notebook)) if env.loader else ("", None, None)
+        except jinja2.TemplateNotFound:
+            return notebook
+        return path or notebook
 
     def submit(self, resource: Any, *, identity: TaskIdentity | None, attempt: Submit) -> Job:
         """Create the notebook execution job; its operation, which lasts as long as the job, is left alone."""
