@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import grpc
 import pytest
+from google.cloud.aiplatform_v1 import JobServiceClient
 
 from e2e.runs import errors_of
 from processes import wait_until
@@ -12,7 +16,7 @@ EXAMPLE, ENDS = "wait_for_a_job", "sensors"
 
 
 @pytest.fixture(scope="module")
-def runs(stack: Stack) -> dict[str, str]:
+def runs(stack: Stack) -> Iterator[dict[str, str]]:
     """A run of the example, and one in which no sensor sees its job succeed, both ended, by their DAG."""
     started = {dag_id: stack.airflow.trigger(dag_id) for dag_id in (EXAMPLE, ENDS)}
 
@@ -21,7 +25,12 @@ def runs(stack: Stack) -> dict[str, str]:
         return {"success", "failed"} >= {stack.airflow.run_state(*run) for run in started.items()}
 
     wait_until(have_ended, within=180, what="The end of the sensors' runs")
-    return started
+    yield started
+    # What only its sensor has given up would keep others waiting: few jobs run at once.
+    name = stack.airflow.xcom(ENDS, started[ENDS], "lasting")["name"]
+    with grpc.insecure_channel(stack.emulator.grpc) as channel:
+        transport = JobServiceClient.get_transport_class("grpc")(channel=channel)
+        JobServiceClient(transport=transport).cancel_custom_job(name=name)
 
 
 def test_example_dag(stack: Stack, runs: dict[str, str]) -> None:
