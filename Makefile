@@ -18,7 +18,7 @@ export PYTHONDONTWRITEBYTECODE :=
 SIDE_BY_SIDE := --numprocesses 5 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test side-by-side test-matrix wheel chaos bench lint unit contract e2e format clean
+.PHONY: help demo docs test side-by-side test-matrix wheel chaos bench screenshots lint unit contract e2e format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -26,16 +26,21 @@ help: ## List the targets
 demo: $(VENV)/ready $(KFP) ## Run the example DAGs for real: Airflow, emulator and jobs on this machine (KEEP=1 leaves it up)
 	@exec $(RUN)/python scripts/demo.py $(if $(KEEP),--keep)
 
+docs: $(VENV)/ready ## Build the documentation, to docs/_build/html; a warning is an error
+	@# What is kept of a page with a warning would be silent about it the next time.
+	$(RUN)/sphinx-build -q -W --keep-going -d $(LOCAL)/doctrees docs docs/_build/html \
+		|| { rm -rf $(LOCAL)/doctrees; exit 1; }
+
 test: $(VENV)/ready $(KFP) ## Run every check and every test
 	$(RUN)/coverage erase
 	$(RUN)/coverage run -m pytest tests/unit/jobs
 	$(RUN)/coverage report --include='src/airflow_mljobs/jobs/*' --fail-under=100 --show-missing
-	@$(MAKE) --jobs 2 lint side-by-side
+	@$(MAKE) --jobs 2 side-by-side lint docs
 	$(RUN)/pytest tests/benchmarks tests/e2e tests/chaos
 
 # Those with an Airflow of their own are not among them: they have the machine alone.
 side-by-side: $(VENV)/ready $(KFP)
-	$(RUN)/pytest tests/unit tests/contract tests/emulator tests/clients $(SIDE_BY_SIDE)
+	$(RUN)/pytest tests/unit tests/contract tests/docs tests/emulator tests/clients $(SIDE_BY_SIDE)
 
 test-matrix: $(VENV)/ready ## Test the wheel on every Airflow and Python that is here (AIRFLOWS="3.1 3.3" PYTHONS="3.12")
 	@exec $(RUN)/python scripts/matrix.py $(if $(AIRFLOWS),--airflow $(AIRFLOWS)) $(if $(PYTHONS),--python $(PYTHONS))
@@ -51,6 +56,10 @@ chaos: $(VENV)/ready ## Kill, lose and refuse whatever can be, and count the job
 bench: $(VENV)/ready ## Measure polling and starting beside the Google provider, and check the claims (JOBS="100 1000 5000")
 	@PYTHONPATH=scripts exec $(RUN)/python -m benchmarks --jobs $(or $(JOBS),100 1000 5000) --check
 
+screenshots: $(VENV)/ready $(KFP) ## Take the pictures in docs/images anew (needs Debian's chromium, or CHROMIUM=…)
+	$(RUN)/uv pip install --quiet --python $(RUN)/python --group screenshots -c constraints/airflow-$(AIRFLOW).txt
+	@exec $(RUN)/python scripts/screenshots.py $(if $(CHROMIUM),--chromium $(CHROMIUM))
+
 lint: $(VENV)/ready ## Run ruff, mypy and import-linter
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
@@ -65,7 +74,7 @@ format: $(VENV)/ready ## Mend what ruff can mend
 	$(RUN)/ruff format .
 
 clean: ## Remove everything that was set up or left behind
-	rm -rf $(VENV) $(LOCAL) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage
+	rm -rf $(VENV) $(LOCAL) dist docs/_build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage
 
 $(VENV)/ready: pyproject.toml constraints/airflow-$(AIRFLOW).txt constraints/setup.txt
 	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed; name one with PYTHON=…' >&2; exit 1; }

@@ -1,7 +1,8 @@
 """### Run every service's example in one DAG run.
 
 Each task starts one of the other example DAGs, under this run's own id, and waits for it in the triggerer.
-`make demo` runs this DAG.
+`make demo` runs this DAG. To use it on your own projects, first make the examples that it starts run there,
+each as its own documentation says, and leave out of `EXAMPLES` the services that you do not have.
 """
 
 from __future__ import annotations

@@ -19,6 +19,9 @@ The program and its package stay as they are; what describes the job moves like 
 
 The states gain the prefix `JOB_STATE_`, and `PREPARING` becomes `JOB_STATE_PENDING`. See
 https://cloud.google.com/vertex-ai/docs/start/migrating-to-vertex-ai.
+
+To use it on your own project, change the bucket and the region below, and give the connection
+`google_cloud_default` a project and credentials.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """### Train a model with a Vertex AI custom job and use the result.
 
 `run` sends `training/train.py` along as the job's command and waits for it in the triggerer; `report` reads
-the metrics that the script wrote beside its model. To use it on your own project, change the bucket and the
-region below, and give the connection `google_cloud_default` a project and credentials.
+the metrics that the script wrote beside its model, and so does `check_new_model`, which is scheduled on the
+asset that `run` has among its outlets. To use it on your own project, change the bucket and the region below,
+and give the connection `google_cloud_default` a project and credentials.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, task
+from airflow.sdk import DAG, Asset, task
 
 from airflow_mljobs.operators.vertex_ai.custom_job import RunCustomJobOperator
 
@@ -48,6 +49,7 @@ with DAG(
                 "base_output_directory": {"output_uri_prefix": f"gs://{BUCKET}/training/{{{{ run_id }}}}"},
             },
         },
+        outlets=[Asset("classifier")],
         deferrable=True,
         poll_interval=2,
         retries=1,

@@ -86,6 +86,10 @@ class EmulatorServer:
         """Answer as the services do again, or do so to the requests that contain a text."""
         self._control("DELETE", "faults", params={"containing": containing})
 
+    def set_kfp(self, **settings: Any) -> None:
+        """Change the settings of Kubeflow Pipelines, such as the token that every request must bring."""
+        self._control("POST", "kfp", json=settings)
+
     def keep_requests(self, method: str) -> None:
         """Keep what requests of a method say, until the next restart, to count those that contain a text."""
         self._control("POST", "requests", json={"keep": method})

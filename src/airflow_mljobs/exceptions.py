@@ -21,6 +21,8 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
+from airflow_mljobs.secrecy import is_secret
+
 
 class JobError(AirflowException):
     """A remote job did not bring its result; the text names the job, the reason and its fate."""
@@ -51,10 +53,14 @@ class JobConflict(JobError):
 
 
 class InvalidJobSpec(AirflowFailException, ValueError):
-    """A value that no retry makes right; the text names the field, the value and the rule."""
+    """A value that no retry makes right; the text names the field, the value and the rule.
+
+    Of an entry whose key says that it is secret, such as ``parameters['api_key']``, it shows no value.
+    """
 
     def __init__(self, *, field: str, value: object, rule: str) -> None:
-        super().__init__(f"{field}={_brief(value)} is not valid: {rule}")
+        shown = "***" if "[" in field and is_secret(field) else _brief(value)
+        super().__init__(f"{field}={shown} is not valid: {rule}")
         self.field = field
         self.value = value
         self.rule = rule

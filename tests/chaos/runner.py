@@ -48,14 +48,19 @@ def _replace_triggerer(stack: Stack) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Weather:
-    """What hits all tasks of a group: before they start, while each waits for its job, after all."""
+    """What hits all tasks of a group: before they start, while each waits for its job, after all.
+
+    :param slows: how many times longer everything may take in it.
+    """
 
     before: Callable[[Stack], None] | None = None
     amid: Callable[[Stack], None] | None = None
     after: Callable[[Stack], None] | None = None
+    slows: float = 1.0
 
 
-BAD_WEATHER = Weather(before=_storm, after=lambda stack: stack.emulator.forget_faults())
+# Pauses grow with each request in a row that fails, and how many do is chance: nobody promises a time.
+BAD_WEATHER = Weather(before=_storm, after=lambda stack: stack.emulator.forget_faults(), slows=5.0)
 WEATHER = (
     (TRIGGERER_KILLED, Weather(amid=_replace_triggerer)),
     (STORM, BAD_WEATHER),
@@ -179,7 +184,8 @@ def _run_together(group: Sequence[Trial], weather: Weather) -> None:
                 weather.amid(world.stack)
             list(_side_by_side(Trial.await_rest, group, len(group)))
         else:
-            list(_side_by_side(Trial.run, group, len(group)))
+            with world.slowed(weather.slows):
+                list(_side_by_side(Trial.run, group, len(group)))
     finally:
         if weather.after:
             weather.after(world.stack)

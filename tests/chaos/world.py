@@ -81,6 +81,15 @@ class World:
         with self._looking:
             yield
 
+    @contextmanager
+    def slowed(self, times: float) -> Iterator[None]:
+        """Give everything so many times longer."""
+        within, self.within = self.within, self.within * times
+        try:
+            yield
+        finally:
+            self.within = within
+
     def check(self) -> None:
         """Raise when a server has ended by itself: whatever is seen from then on says nothing of the trials.
 

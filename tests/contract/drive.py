@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import pkgutil
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
-from airflow.providers.common.compat.sdk import TaskDeferred
+from airflow.providers.common.compat.sdk import AirflowException, TaskDeferred
+from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from airflow_mljobs.operators.base import RunJobOperator
+from airflow_mljobs.sensors.base import JobSensor
 from airflow_mljobs.triggers.base import JobTrigger
 
 EVENT_BYTES = 4096
@@ -29,6 +33,12 @@ class Task:
     max_tries: int = 2
     try_number: int = 1
     xcoms: dict[str, Any] = field(default_factory=dict)
+    outlet_events: OutletEventAccessors = field(default_factory=OutletEventAccessors)
+    rescheduled: datetime | None = None
+
+    def get_first_reschedule_date(self, context: Any) -> datetime | None:
+        """Return when this try was first rescheduled, if it was."""
+        return self.rescheduled
 
     def xcom_push(self, key: str, value: Any) -> None:
         """Keep an XCom."""
@@ -42,7 +52,7 @@ class Task:
     @property
     def context(self) -> Any:
         """The context of one try."""
-        return {"ti": self}
+        return {"ti": self, "outlet_events": self.outlet_events}
 
     def cleared(self) -> Task:
         """Return the task instance as a user's clear leaves it."""
@@ -81,3 +91,23 @@ def run_task(make: Callable[..., RunJobOperator], task: Task, *, mode: str, **kw
 def submit(make: Callable[..., RunJobOperator], task: Task, **kwargs: Any) -> dict[str, Any]:
     """Submit a task's job and go away, as a worker does that dies right after."""
     return make(wait_for_completion=False, **kwargs).execute(task.context)
+
+
+def watch(make: Callable[..., JobSensor], task: Task, *, mode: str, **kwargs: Any) -> dict[str, Any]:
+    """Run a sensor to its end in one of its three modes, each phase on an operator of its own."""
+    kwargs |= {"deferrable": True} if mode == "deferrable" else {"deferrable": False, "mode": mode}
+    while True:
+        try:
+            return dict(make(**kwargs).execute(task.context))
+        except TaskDeferred as deferred:
+            assert mode == "deferrable"
+            event = asyncio.run(first_event(reborn(deferred.trigger)))
+            return dict(make(**kwargs).resume_execution(deferred.method_name, {"event": event}, task.context))
+        except AirflowException as again:
+            # By its date: the exception itself is in another place in each version of Airflow.
+            if (date := getattr(again, "reschedule_date", None)) is None:
+                raise
+            assert mode == "reschedule"
+            task.xcoms.clear()
+            task.rescheduled = task.rescheduled or datetime.now(UTC)
+            time.sleep(max(0.0, (date - datetime.now(UTC)).total_seconds()))

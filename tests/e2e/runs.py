@@ -8,15 +8,15 @@ from processes import wait_until
 from stack import Stack
 
 
-def finished(stack: Stack, dag_id: str) -> str:
-    """Run a DAG to its end and return the run's id."""
+def finished(stack: Stack, dag_id: str, *, within: float = 120) -> str:
+    """Run a DAG to its end, which must come within so many seconds, and return the run's id."""
     run_id = stack.airflow.trigger(dag_id)
 
     def has_ended() -> bool:
         stack.servers.check()
         return stack.airflow.run_state(dag_id, run_id) in {"success", "failed"}
 
-    wait_until(has_ended, within=120, what=f"The end of {dag_id}")
+    wait_until(has_ended, within=within, what=f"The end of {dag_id}")
     return run_id
 
 

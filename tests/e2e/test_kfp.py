@@ -4,20 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from e2e.runs import errors_of, finished, log_of
+from e2e.runs import errors_of, finished
 from stack import Stack
-
-
-def test_example_dag(stack: Stack) -> None:
-    """The example runs its pipeline for real, deferred, and a downstream task reads what it measured."""
-    run_id = finished(stack, "kubeflow_pipelines")
-
-    job = stack.airflow.xcom("kubeflow_pipelines", run_id, "run")
-    result = stack.airflow.xcom("kubeflow_pipelines", run_id, "report")
-    assert stack.airflow.run_state("kubeflow_pipelines", run_id) == "success"
-    assert (job["status"], stack.emulator.job(job["name"])["state"]) == ("succeeded", "SUCCEEDED")
-    assert result["accuracy"] > 0.8
-    assert f"Job {job['name']} is SUCCEEDED" in log_of(stack, "kubeflow_pipelines", run_id, "run")
 
 
 @pytest.mark.parametrize("task_id", ["run", "retry"])

@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from e2e.runs import errors_of, finished, log_of
+from e2e.runs import errors_of, log_of
 from processes import wait_until
 from stack import Stack
 
 
-@pytest.mark.parametrize(
-    "dag_id",
-    [
-        "vertex_ai_pipeline",
-        "vertex_ai_custom_job",
-        "vertex_ai_notebook",
-        "ml_engine",
-        "ml_engine_to_vertex_ai",
-    ],
-)
-def test_example_dag(stack: Stack, dag_id: str) -> None:
-    """An example DAG runs its job for real, deferred, and a downstream task reads what the job made."""
-    run_id = finished(stack, dag_id)
-
-    job = stack.airflow.xcom(dag_id, run_id, "run")
-    result = stack.airflow.xcom(dag_id, run_id, "report")
-    assert stack.airflow.run_state(dag_id, run_id) == "success"
-    assert job["status"] == "succeeded"
-    assert stack.emulator.job(job["name"])["state"] == job["state"]
-    assert result["accuracy"] > 0.8
-    log = log_of(stack, dag_id, run_id, "run")
-    assert f"Job {job['name']} is {job['state']}" in log, log
-
-
 @pytest.fixture(scope="module")
-def failures(stack: Stack) -> str:
+def failures(ran: Callable[[str], str]) -> str:
     """A run in which every job fails."""
-    return finished(stack, "failures")
+    return ran("failures")
 
 
 @pytest.mark.parametrize("task_id", ["custom_job_deferrable", "custom_job_worker"])

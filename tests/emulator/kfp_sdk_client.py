@@ -16,7 +16,7 @@ def main(host: str, package: str) -> None:
         package,
         arguments={"rows": 200, "epochs": 5, "min_accuracy": 0.5},
         experiment_name="sdk",
-        pipeline_root="gs://mine/root/",
+        pipeline_root="gs://mine/pipelines/",
     )
     ended = client.wait_for_run_completion(first.run_id, timeout=60, sleep_duration=0.2)
     client.upload_pipeline(package, pipeline_name="churn")

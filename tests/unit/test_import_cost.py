@@ -46,13 +46,16 @@ def measured() -> list[dict[str, Any]]:
 
 
 def test_everything_was_imported(measured: list[dict[str, Any]]) -> None:
-    """The measure covers the operators, triggers, links and the metadata."""
+    """The measure covers the operators, sensors, triggers, links and the metadata."""
     imported = measured[0]["imported"]
     assert {
         "airflow_mljobs.links.vertex_ai",
         "airflow_mljobs.operators.vertex_ai.custom_job",
         "airflow_mljobs.operators.vertex_ai.pipeline_job",
         "airflow_mljobs.provider_info",
+        "airflow_mljobs.sensors.kfp",
+        "airflow_mljobs.sensors.mlengine",
+        "airflow_mljobs.sensors.vertex_ai",
         "airflow_mljobs.triggers.vertex_ai",
     } <= set(imported)
     assert set(imported) - set(measured[0]["added"]) <= {"airflow_mljobs.provider_info"}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import subprocess
+import sys
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
@@ -15,14 +17,22 @@ import pytest
 from packaging.utils import canonicalize_name
 from unit_samples import public_classes
 
+import airflow_mljobs
 from airflow_mljobs.hooks.base import JobHook
 from airflow_mljobs.operators.base import JobOperator
 from airflow_mljobs.provider_info import get_provider_info
+from airflow_mljobs.sensors.base import JobSensor
 from airflow_mljobs.triggers.base import JobTrigger
 
 DISTRIBUTION = "airflow-provider-mljobs"
+DISCOVERY = Path(__file__).with_name("discovery.py")
 INFO = get_provider_info()
-BASES: dict[str, type] = {"hooks": JobHook, "operators": JobOperator, "triggers": JobTrigger}
+BASES: dict[str, type] = {
+    "hooks": JobHook,
+    "operators": JobOperator,
+    "sensors": JobSensor,
+    "triggers": JobTrigger,
+}
 LISTED = {layer: [name for each in INFO[layer] for name in each["python-modules"]] for layer in BASES}
 
 
@@ -96,3 +106,17 @@ def test_modules_belong_to_a_declared_integration(layer: str) -> None:
     """Every list of modules stands under an integration that the metadata describes."""
     declared = {each["integration-name"] for each in INFO["integrations"]}
     assert {each["integration-name"] for each in INFO[layer]} <= declared
+
+
+def test_airflow_discovers_it() -> None:
+    """Airflow lists the provider with its triggers, makes its hook for a connection, and warns of nothing."""
+    script = [sys.executable, str(DISCOVERY)]
+    printed = subprocess.run(script, check=True, capture_output=True, text=True).stdout
+    assert json.loads(printed.splitlines()[-1]) == {
+        "version": airflow_mljobs.__version__,
+        "name": "ML jobs",
+        "triggers": sorted(LISTED["triggers"]),
+        "hook": "airflow_mljobs.hooks.kfp.KFPRunHook",
+        "conn_id": "kfp_default",
+        "warnings": [],
+    }

@@ -26,10 +26,10 @@ def make_job(status: JobStatus = JobStatus.ACTIVE, **fields: Any) -> Job:
 
 
 @contextmanager
-def refused(field: str, value: object, rule: str) -> Iterator[None]:
+def refused(field: str, value: object, rule: str) -> Iterator[pytest.ExceptionInfo[InvalidJobSpec]]:
     """Expect a refusal that names the field, the value and the rule."""
     with pytest.raises(InvalidJobSpec) as caught:
-        yield
+        yield caught
     text = str(caught.value)
     assert (field, True, True) == (caught.value.field, repr(value) in text, rule in text), text
     assert text.startswith(f"{field}=")

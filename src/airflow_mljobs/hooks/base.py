@@ -23,7 +23,9 @@ from airflow_mljobs.jobs import (
     JobStatus,
     Poller,
     TaskIdentity,
-    describe_change,
+    Teller,
+    Wait,
+    describe_miss,
 )
 
 log = logging.getLogger(__name__)
@@ -82,6 +84,10 @@ class JobHook(ABC):
         :raises NotImplementedError: where the service deletes no job.
         """
         raise NotImplementedError(f"{type(self).__name__}: the service deletes no job, asked for {name}")
+
+    def command_for(self, name: str) -> str:
+        """Return a command for a shell that shows a job, for a person who looks for it; or nothing."""
+        return ""
 
     @abstractmethod
     def failure_kind(self, error: BaseException) -> FailureKind:
@@ -152,6 +158,31 @@ class JobHook(ABC):
         except Exception as error:  # whatever it is, the poller decides what it means
             return self.failure(error)
 
+    def look_and_decide(
+        self,
+        name: str,
+        *,
+        poller: Poller,
+        teller: Teller,
+        logger: Logger,
+        clock: Callable[[], float] = time.time,
+    ) -> tuple[Job | Failure, Finish | Wait | GiveUp]:
+        """Look at one job, log what is new, or what went wrong, and return the look and what follows.
+
+        :param name: the job.
+        :param poller: decides what follows.
+        :param teller: knows what was told before.
+        :param logger: where it is told.
+        :param clock: the time in seconds since 1970, as the poller's deadline has it.
+        """
+        look, now = self.look(name), clock()
+        decision = poller.after(look, now=now)
+        if isinstance(look, Failure):
+            logger.warning(describe_miss(name, look, decision))
+        elif change := teller.tell(look, now=now):
+            logger.info(change)
+        return look, decision
+
     def complete(self, job: Job) -> Job:
         """Return a failed job with the reason that a look at many left out, or with why it cannot be had.
 
@@ -181,7 +212,11 @@ class JobHook(ABC):
             return self.states[state]
         if state not in self._strange:
             self._strange.add(state)
-            log.warning("State %s is not known to this version; the job is taken to be active", state)
+            log.warning(
+                "State %s is not known to this version of the provider, and a newer one may know it; the job "
+                "is taken to be active",
+                state,
+            )
         return JobStatus.ACTIVE
 
     @cached_property
@@ -233,16 +268,9 @@ class JobHook(ABC):
         :param clock: the time in seconds, as the poller's deadline has it.
         :param sleep: waits for so many seconds.
         """
-        job: Job | None = None
+        teller = Teller()
         while True:
-            look = self.look(name)
-            if isinstance(look, Failure):
-                logger.warning("Could not look at job %s: %s", name, look.message)
-            else:
-                if change := describe_change(job, look):
-                    logger.info(change)
-                job = look
-            decision = poller.after(look, now=clock())
+            _, decision = self.look_and_decide(name, poller=poller, teller=teller, logger=logger, clock=clock)
             if isinstance(decision, Finish | GiveUp):
                 return decision
             sleep(decision.seconds)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+from abc import abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import requests
+from airflow.providers.common.compat.sdk import redact
 from airflow.providers.google.common.hooks.base_google import GoogleBaseHook
 from google.api_core import exceptions as api
 from google.auth import exceptions as auth
@@ -17,6 +19,7 @@ from google.rpc.error_details_pb2 import RetryInfo
 
 from airflow_mljobs.exceptions import InvalidJobSpec
 from airflow_mljobs.hooks.base import JobHook
+from airflow_mljobs.hooks.google_access import account_of, complaint
 from airflow_mljobs.jobs import FailureKind
 
 if TYPE_CHECKING:
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
 
 LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
+
+DEFAULT_REGION = "us-central1"
+"""As Google's own SDK for Vertex AI has it."""
 
 REQUEST_TIMEOUT = 60.0
 """Seconds that one request may take, unless the caller says otherwise."""
@@ -61,6 +67,8 @@ class GoogleJobHook(GoogleBaseHook, JobHook):
     """
 
     emulator_variable: ClassVar[str]
+    viewing_role: ClassVar[str]
+    """A role that may list jobs; for error texts."""
 
     def __init__(self, gcp_conn_id: str = "google_cloud_default", **kwargs: Any) -> None:
         super().__init__(gcp_conn_id=gcp_conn_id, **kwargs)
@@ -101,6 +109,26 @@ class GoogleJobHook(GoogleBaseHook, JobHook):
                 rule=f"give it, or set the project of connection {self.gcp_conn_id}",
             )
         return project
+
+    def test_connection(self, project_id: str | None = None, region: str | None = None) -> tuple[bool, str]:
+        """Say whether jobs may be listed, and by whom, or what is wrong and what to do; nothing is changed.
+
+        ``airflow connections test`` does not come here: the type of the connection is the Google provider's,
+        whose own test asks for a token, and none of the services that these hooks are for.
+
+        :param project_id: default the connection's.
+        :param region: where the jobs are; default `DEFAULT_REGION`. AI Platform knows no regions.
+        """
+        try:
+            found = self.list_one(self.resolve_project(project_id), region or DEFAULT_REGION)
+            text, well = f"{found}, asked by {account_of(self.get_credentials())}.", True
+        except Exception as error:
+            text, well = complaint(error, role=self.viewing_role), False
+        return well, str(redact(text))
+
+    @abstractmethod
+    def list_one(self, project_id: str, region: str) -> str:
+        """List a job, or none where there is none, and say in words what may be listed where."""
 
     def failure_kind(self, error: BaseException) -> FailureKind:
         """Say what an error means, by the nearest of its classes."""

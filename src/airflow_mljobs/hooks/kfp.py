@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from airflow_mljobs import connection_form
 from airflow_mljobs.hooks.kfp_builder import (
     RunRequest,
     body_v1,
@@ -57,6 +58,17 @@ class KFPRunHook(KFPSearchHook):
         super().__init__(kfp_conn_id=kfp_conn_id, namespace=namespace)
         self._stopped: set[str] = set()
         self._repeated: dict[str, tuple[datetime | None, datetime]] = {}
+
+    # Airflow 3.1 looks for these two in the class itself that the metadata names; 3.2 and newer read those.
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the form's fields."""
+        return connection_form.widgets()
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return which of Airflow's own fields the form shows, and how."""
+        return connection_form.behaviour_in_python()
 
     def get_job(self, name: str) -> Job:
         """Look at one run."""
@@ -182,6 +194,10 @@ class KFPRunHook(KFPSearchHook):
     def page_url(self, name: str) -> str:
         """Return the address of a run's page: of full Kubeflow's, below its dashboard."""
         return f"{self._pages()}#/runs/details/{name}"
+
+    def command_for(self, name: str) -> str:
+        """Return a command that shows a run."""
+        return f"kfp --endpoint {self.settings.host} run get {name}"
 
     def list_url(self) -> str:
         """Return the address of the list of runs."""

@@ -118,6 +118,11 @@ class KFPApi:
             tag = None
         return f"Kubeflow Pipelines {tag}" if tag else "a Kubeflow Pipelines server of unknown version"
 
+    @property
+    def account(self) -> str | None:
+        """Whom the token that is shown speaks for, where that can be told."""
+        return self._auth.account()
+
     def not_supported(self, what: str, where: str) -> KFPNotSupported:
         """Make the error for what this server cannot do.
 

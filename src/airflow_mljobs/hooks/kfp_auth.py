@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -29,6 +31,10 @@ class Auth(ABC):
     @abstractmethod
     def renew(self) -> bool:
         """Get a newer token, since the server refused the last; tell whether there is one."""
+
+    def account(self) -> str | None:
+        """Return whom the token speaks for, where that can be told."""
+        return _subject_of(self.token() or "")
 
 
 class NoToken(Auth):
@@ -117,6 +123,10 @@ class GoogleToken(Auth):
         self._fetch(anew=True)
         return True
 
+    def account(self) -> str | None:
+        """Return whose token it is: an access token does not say so, the credentials may."""
+        return super().account() or getattr(self._credentials, "service_account_email", None)
+
     def _fetch(self, *, anew: bool) -> str:
         from google.auth.exceptions import GoogleAuthError, TransportError
         from google.auth.transport.requests import Request
@@ -141,6 +151,17 @@ class GoogleToken(Auth):
         if self._client_id:
             return fetch_id_token_credentials(self._client_id, Request())  # type: ignore[no-untyped-call]
         return google.auth.default(scopes=[CLOUD_PLATFORM])[0]
+
+
+def _subject_of(token: str) -> str | None:
+    """Read whom a JSON Web Token is about; to verify it is the server's part."""
+    try:
+        payload = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        subject = claims.get("email") or claims.get("sub")
+    except (IndexError, ValueError, AttributeError):
+        return None  # a token need not say anything to whoever bears it
+    return str(subject) if subject else None
 
 
 def auth_for(settings: KFPConnection) -> Auth:

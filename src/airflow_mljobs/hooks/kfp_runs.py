@@ -6,8 +6,12 @@ https://www.kubeflow.org/docs/components/pipelines/reference/api/kubeflow-pipeli
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+from airflow.providers.common.compat.sdk import redact
+
+from airflow_mljobs.hooks.kfp_access import complaint, finding
 from airflow_mljobs.hooks.kfp_catalog import KFPCatalogHook
 from airflow_mljobs.hooks.kfp_errors import KFPRunRefused, KFPServerError
 from airflow_mljobs.hooks.kfp_resources import is_argo
@@ -149,9 +153,18 @@ class KFPRunsHook(KFPCatalogHook):
         self.api.call("unarchive_run", run_id)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Ask for a run: the server's health says nothing of whether one is let in."""
-        try:
-            self.list_runs(page_size=1)
-        except Exception as error:
-            return False, f"{type(error).__name__}: {error}"
-        return True, f"Runs can be listed through {self.api_version} of {self.api.server}."
+        """Say whether runs may be listed, or what is wrong and what to do.
+
+        The server's health would say nothing of whether one is let in. Nothing is changed, and a server that
+        is silent is given up soon.
+        """
+        namespace = self._namespace
+        with closing(type(self)(self.kfp_conn_id, namespace)) as hook:
+            try:
+                hook.settings = hook.settings.in_haste
+                namespace = hook.namespace
+                hook.list_runs(page_size=1)
+                text, well = finding(hook), True
+            except Exception as error:
+                text, well = complaint(error, namespace=namespace), False
+        return well, str(redact(text))

@@ -132,6 +132,11 @@ class MLEngineJobHook(MLEngineServiceHook):
         project, job_id = self.parse_name(name)
         return f"{self.console_url}/ai-platform/jobs/{job_id}?project={project}"
 
+    def command_for(self, name: str) -> str:
+        """Return a command that shows a job."""
+        project, job_id = self.parse_name(name)
+        return f"gcloud ai-platform jobs describe {job_id} --project={project}"
+
     def list_url(self, project: str) -> str:
         """Return the address of the console's list of jobs."""
         return f"{self.console_url}/ai-platform/jobs?project={project}"

@@ -21,7 +21,7 @@ T = TypeVar("T")
 PASSING = frozenset({FailureKind.UNAVAILABLE, FailureKind.QUOTA})
 """What a service says that is down for a while: it is asked again, but not once for each job."""
 
-MOST_PAUSE = 30.0
+MOST_PAUSE = 15.0
 """Seconds between two attempts, however long they may go on."""
 
 ATTEMPTS = 8

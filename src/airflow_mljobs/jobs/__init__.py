@@ -6,6 +6,7 @@ from airflow_mljobs.jobs.adoption import Attach, Attempt, Submit, TakeResult, ad
 from airflow_mljobs.jobs.identity import TaskIdentity
 from airflow_mljobs.jobs.job import Job, JobStatus, Progress, describe_change
 from airflow_mljobs.jobs.polling import Failure, FailureKind, Finish, GiveUp, Poller, Verdict, Wait
+from airflow_mljobs.jobs.telling import Teller, describe_miss
 
 __all__ = [
     "Attach",
@@ -21,8 +22,10 @@ __all__ = [
     "Submit",
     "TakeResult",
     "TaskIdentity",
+    "Teller",
     "Verdict",
     "Wait",
     "adopt",
     "describe_change",
+    "describe_miss",
 ]

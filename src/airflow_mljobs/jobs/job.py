@@ -126,13 +126,20 @@ def shorten(text: str, *, limit: int) -> str:
     return short
 
 
-def describe_change(before: Job | None, now: Job) -> str | None:
-    """Say in one line what is new since the last look, or nothing when nothing is."""
+def describe_change(before: Job | None, now: Job, *, lasted: timedelta | None = None) -> str | None:
+    """Say in one line what is new since the last look, or nothing when nothing is.
+
+    :param before: the job at the last look, if there was one.
+    :param now: the job at this one.
+    :param lasted: how long it was in the state of before.
+    """
     if before is not None and (before.state, before.progress) == (now.state, now.progress):
         return None
     parts = [f"Job {now.name} is {now.state}"]
     if now.status is not JobStatus.ACTIVE and now.duration is not None:
         parts.append(f"after {format_duration(now.duration)}")
+    elif lasted is not None and before is not None and before.state != now.state:
+        parts.append(f"after {format_duration(lasted)} in {before.state}")
     line = " ".join(parts)
     return f"{line}: {now.progress}" if now.progress else line
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pkgutil
 from abc import abstractmethod
 from functools import cached_property
@@ -9,14 +10,35 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_mljobs.exceptions import InvalidJobSpec
+
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+
+    from airflow_mljobs.jobs import Job
+
+
+def check_seconds(field: str, seconds: Any, *, minimum: str) -> None:
+    """Hold a number of seconds to a rule.
+
+    :raises InvalidJobSpec: when it is not a number, not finite or too small.
+    """
+    fits = isinstance(seconds, int | float) and math.isfinite(seconds) and seconds >= 0
+    if not fits or (seconds == 0 and minimum != "at least 0"):
+        raise InvalidJobSpec(field=field, value=seconds, rule=f"is {minimum} seconds")
 
 
 class JobOperator(BaseOperator):
     """Anything that a task does to jobs of one service; a subclass says which hook, and its arguments."""
 
     hook_class: ClassVar[str]
+
+    _job: Job | None = None
+    """The job as it was seen last."""
+
+    @abstractmethod
+    def execute(self, context: Context) -> Any:
+        """Do what the task is for."""
 
     @property
     @abstractmethod

@@ -73,7 +73,8 @@ class RunKFPPipelineOperator(KFPOperator, RunJobOperator):
     :param pipeline_id: a pipeline that the server has.
     :param pipeline_name: the same by its name.
     :param pipeline_version_id: which version of it; default the newest.
-    :param parameters: values of the pipeline's parameters, in the types it declares.
+    :param parameters: values of the pipeline's parameters, in the types it declares; or the name of a YAML or
+        JSON file beside the DAG that holds them.
     :param pipeline_root: folder of the artifacts, such as ``s3://bucket/pipelines``; default the server's.
     :param experiment: name of the experiment that the run belongs to; it must exist.
     :param experiment_id: the same by its id. Multi-user servers need either.
@@ -99,7 +100,9 @@ class RunKFPPipelineOperator(KFPOperator, RunJobOperator):
         "service_account",
         "description",
     )
-    template_fields_renderers: ClassVar[dict[str, str]] = {"parameters": "json"}
+    bodies = ("parameters",)
+    template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys((*bodies, "pipeline_file"), "json")
+    output_fields = ("pipeline_root",)
 
     def __init__(
         self,
@@ -108,7 +111,7 @@ class RunKFPPipelineOperator(KFPOperator, RunJobOperator):
         pipeline_id: str | None = None,
         pipeline_name: str | None = None,
         pipeline_version_id: str | None = None,
-        parameters: dict[str, Any] | None = None,
+        parameters: dict[str, Any] | str | None = None,
         pipeline_root: str | None = None,
         experiment: str | None = None,
         experiment_id: str | None = None,
@@ -150,7 +153,7 @@ class RunKFPPipelineOperator(KFPOperator, RunJobOperator):
             pipeline_id=self.pipeline_id,
             pipeline_name=self.pipeline_name,
             pipeline_version_id=self.pipeline_version_id,
-            parameters=self.parameters,
+            parameters=self.body("parameters"),
             pipeline_root=self.pipeline_root,
             experiment=self.experiment,
             experiment_id=self.experiment_id,
@@ -164,7 +167,7 @@ class RunKFPPipelineOperator(KFPOperator, RunJobOperator):
         return job
 
 
-class _OneKFPRunOperator(KFPOperator, OneJobOperator):
+class OneKFPRunOperator(KFPOperator, OneJobOperator):
     """Takes a run.
 
     :param run_id: its id.
@@ -180,14 +183,14 @@ class _OneKFPRunOperator(KFPOperator, OneJobOperator):
         self.run_id = run_id
 
 
-class RetryKFPRunOperator(_OneKFPRunOperator, RunJobOperator):
+class RetryKFPRunOperator(OneKFPRunOperator, RunJobOperator):
     """Runs the failed steps of a run again, and waits for its end.
 
     A run that is at work already is waited for, and of one that has succeeded the result is taken.
     """
 
     trigger_class = KFPRunTrigger
-    template_fields: Sequence[str] = _OneKFPRunOperator.template_fields
+    template_fields: Sequence[str] = OneKFPRunOperator.template_fields
 
     def build(self) -> Any:
         """Name the run."""
@@ -206,15 +209,15 @@ class RetryKFPRunOperator(_OneKFPRunOperator, RunJobOperator):
         return [self.job_name] if isinstance(look, Job) and look.status is JobStatus.ACTIVE else []
 
 
-class GetKFPRunOperator(_OneKFPRunOperator, GetJobOperator):
+class GetKFPRunOperator(OneKFPRunOperator, GetJobOperator):
     """Returns a run, in the words of the API's generation, without the pipeline that came with it."""
 
 
-class TerminateKFPRunOperator(_OneKFPRunOperator, CancelJobOperator):
+class TerminateKFPRunOperator(OneKFPRunOperator, CancelJobOperator):
     """Asks for a run to end; what it has started may take its time."""
 
 
-class ArchiveKFPRunOperator(_OneKFPRunOperator):
+class ArchiveKFPRunOperator(OneKFPRunOperator):
     """Puts a run into the archive; one that is at work goes on."""
 
     def execute(self, context: Context) -> None:
@@ -224,7 +227,7 @@ class ArchiveKFPRunOperator(_OneKFPRunOperator):
         self.log.info("Archived run %s", self.job_name)
 
 
-class UnarchiveKFPRunOperator(_OneKFPRunOperator):
+class UnarchiveKFPRunOperator(OneKFPRunOperator):
     """Takes a run out of the archive."""
 
     def execute(self, context: Context) -> None:
@@ -234,7 +237,7 @@ class UnarchiveKFPRunOperator(_OneKFPRunOperator):
         self.log.info("Took run %s out of the archive", self.job_name)
 
 
-class DeleteKFPRunOperator(_OneKFPRunOperator, DeleteJobOperator):
+class DeleteKFPRunOperator(OneKFPRunOperator, DeleteJobOperator):
     """Deletes a run; one that is at work is killed."""
 
     operator_extra_links = ()

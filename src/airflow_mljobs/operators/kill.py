@@ -26,7 +26,6 @@ class KillableJobOperator(JobOperator):
     def __init__(self, *, cancel_on_kill: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.cancel_on_kill = cancel_on_kill
-        self._job: Job | None = None
         self._identity: TaskIdentity | None = None
         self._killed = False
 
@@ -46,7 +45,7 @@ class KillableJobOperator(JobOperator):
         until = time.monotonic() + KILLED_WITHIN
         names = self._our_jobs(within=KILLED_WITHIN / 2)
         if not names:
-            self.log.info("Task killed: no job of it was found")
+            self.log.info("Task killed: no job of it was found, and none was cancelled")
         for name in names:
             # Before it, too: a process that is killed in the middle of it has said what it was about.
             self.log.info("Task killed: asking the service to %s job %s", self.hook.cancels_by, name)
@@ -63,7 +62,10 @@ class KillableJobOperator(JobOperator):
                 self.hook.find_jobs, self._identity, parent=self.parent, within=within, denied_within=within
             )
         except Exception as error:
-            self.log.warning("Could not ask for jobs of this task (%s); one may be running", error)
+            self.log.warning(
+                "Could not ask for jobs of this task (%s); one may be running: a retry or a clear finds it",
+                error,
+            )
             return []
         return [a.job.name for a in found if a.job.status is JobStatus.ACTIVE]
 
@@ -72,17 +74,25 @@ class KillableJobOperator(JobOperator):
         if self._killed:
             # The kill came while the answer to the submit was on its way, and found no job to cancel.
             self.on_kill()
-            raise JobError(f"The task was killed while it submitted job {job.name}")
+            raise JobError(
+                f"The task was killed while it submitted job {job.name}; the log says above what became of it"
+                ". A clear of the task begins anew"
+            )
         return job
 
     def _refuse_when_killed(self) -> None:
         # Airflow lets a task that it has told of its end go on.
         if self._killed:
-            raise JobError("The task was killed before it submitted a job")
+            raise JobError(
+                "The task was killed before it submitted a job, and submits none. A clear of it begins anew"
+            )
 
     def _cancel(self, name: str, *, within: float = CANCEL_WITHIN) -> str:
         try:
             self.hook.insist(self.hook.cancel_job, name, within=within, denied_within=within)
         except Exception as error:  # a failing cancel must not hide why the task ended
-            return f"Job {name} could not be cancelled ({type(error).__name__}: {error}); it may still run."
+            return (
+                f"Job {name} could not be cancelled ({type(error).__name__}: {error}); it may still run: "
+                "cancel it by hand."
+            )
         return f"Asked the service to {self.hook.cancels_by} job {name}."

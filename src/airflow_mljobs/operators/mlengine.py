@@ -35,9 +35,10 @@ OWN_LABELS = "airflow-"
 class RunMLEngineJobOperator(GoogleJobOperator, RunJobOperator):
     """Runs a training or batch prediction job on AI Platform.
 
-    :param job: the resource whole, in the API's JSON form with its field names in ``camelCase``:
-        ``trainingInput`` or ``predictionInput``, ``labels``, and a ``jobId`` if it matters; later jobs of
-        the same task get it with a suffix. Default of that: made from the names of DAG and task.
+    :param job: the resource whole, in the API's JSON form with its field names in ``camelCase``, or as the
+        name of a YAML or JSON file beside the DAG: ``trainingInput`` or ``predictionInput``, ``labels``, and
+        a ``jobId`` if it matters; later jobs of the same task get it with a suffix. Default of that: made
+        from the names of DAG and task.
         https://cloud.google.com/ai-platform/training/docs/reference/rest/v1/projects.jobs
     """
 
@@ -45,20 +46,28 @@ class RunMLEngineJobOperator(GoogleJobOperator, RunJobOperator):
     trigger_class = MLEngineJobTrigger
     operator_extra_links = (MLEngineJobLink(),)
     template_fields: Sequence[str] = (*GoogleJobOperator.template_fields, "job")
-    template_fields_renderers: ClassVar[dict[str, str]] = {"job": "json"}
+    bodies = ("job",)
+    template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys(bodies, "json")
+    input_fields = (
+        "job.trainingInput.packageUris",
+        "job.predictionInput.uri",
+        "job.predictionInput.inputPaths",
+    )
+    output_fields = ("job.trainingInput.jobDir", "job.predictionInput.outputPath")
 
-    def __init__(self, *, job: dict[str, Any], **kwargs: Any) -> None:
+    def __init__(self, *, job: dict[str, Any] | str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.job = job
 
     @property
     def job_id(self) -> str | None:
         """The id that the user chose."""
-        return self.job.get("jobId")
+        chosen: str | None = self.body("job").get("jobId")
+        return chosen
 
     def build(self) -> Any:
         """Make the resource."""
-        return self.hook.build_mlengine_job(self.job)
+        return self.hook.build_mlengine_job(self.body("job"))
 
     def submit(self, resource: Any, *, identity: TaskIdentity | None, attempt: Submit) -> Job:
         """Create the job."""
@@ -82,7 +91,7 @@ class RunMLEngineJobOperator(GoogleJobOperator, RunJobOperator):
         return self.job_id[: ID_LENGTH - len(mark)] + mark
 
 
-class _OneMLEngineJobOperator(GoogleJobOperator, OneJobOperator):
+class OneMLEngineJobOperator(GoogleJobOperator, OneJobOperator):
     """Takes an AI Platform job.
 
     :param job_id: its id, or its full resource name.
@@ -98,15 +107,15 @@ class _OneMLEngineJobOperator(GoogleJobOperator, OneJobOperator):
         self.job_id = job_id
 
 
-class GetMLEngineJobOperator(_OneMLEngineJobOperator, GetJobOperator):
+class GetMLEngineJobOperator(OneMLEngineJobOperator, GetJobOperator):
     """Returns an AI Platform job, with its full ``name`` added."""
 
 
-class CancelMLEngineJobOperator(_OneMLEngineJobOperator, CancelJobOperator):
+class CancelMLEngineJobOperator(OneMLEngineJobOperator, CancelJobOperator):
     """Asks for an AI Platform job to be cancelled."""
 
 
-class UpdateMLEngineJobOperator(_OneMLEngineJobOperator):
+class UpdateMLEngineJobOperator(OneMLEngineJobOperator):
     """Replaces the labels of an AI Platform job, and returns the job, with its full ``name`` added.
 
     The labels by which a Run operator finds its job are kept.
@@ -118,7 +127,7 @@ class UpdateMLEngineJobOperator(_OneMLEngineJobOperator):
     :raises JobNotFound: when there is no such job.
     """
 
-    template_fields: Sequence[str] = (*_OneMLEngineJobOperator.template_fields, "labels", "etag")
+    template_fields: Sequence[str] = (*OneMLEngineJobOperator.template_fields, "labels", "etag")
     template_fields_renderers: ClassVar[dict[str, str]] = {"labels": "json"}
 
     def __init__(self, *, labels: dict[str, str], etag: str | None = None, **kwargs: Any) -> None:

@@ -2,53 +2,91 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.sdk.log import mask_secret
 
-SECRET_NAME = re.compile(r"pass|secret|token|credential|private|(api|access|auth)_?key|cookie", re.IGNORECASE)
+from airflow_mljobs.secrecy import is_secret
+
+STARS = "***"
 
 
-@dataclass(frozen=True, repr=False)
-class Hidden:
-    """A text that is shown as stars wherever Airflow writes it down."""
+class Hidden(str):
+    """A text that reads as stars wherever Airflow writes it down; ``secret`` is what is sent to the service.
 
-    text: str
-
-    def __repr__(self) -> str:
-        """Show nothing."""
-        return "***"
-
-    def serialize(self) -> str:
-        """Give Airflow what it may store."""
-        return repr(self)
-
-
-def hide_secret(content: Any) -> Any:
-    """Return an environment variable with its value hidden, when its name says that it is secret.
-
-    Airflow knows a secret by the name of its key, and the API's ``{"name": "DB_PASSWORD", "value": …}``
-    has the key ``value``; and it looks five levels deep, where a custom job's environment is deeper.
-
-    :param content: part of a resource in its JSON form; any other than such a variable is returned as it is.
+    It is a text itself, so that the rest of a mapping that holds it keeps its JSON form.
     """
-    match content:
-        case {"name": str(name), "value": str(value)} if SECRET_NAME.search(name):
-            mask_secret(value)
-            return {**content, "value": Hidden(value)}
-    return content
+
+    secret: str
+
+    def __new__(cls, shown: str, secret: str = "") -> Hidden:
+        """Hide a text behind another one."""
+        hidden = super().__new__(cls, shown)
+        hidden.secret = secret
+        return hidden
 
 
-def reveal_secrets(resource: Any) -> Any:
-    """Return a resource with the values that `hide_secret` hid in it, at any depth."""
-    match resource:
-        case Hidden(text=text):
-            return text
+def hide_secrets(body: Any) -> Any:
+    """Return a body with the texts hidden in it whose names say that they are secret, at any depth.
+
+    Named by their key, by the ``name`` of an environment variable, or by the flag of an argument, as in
+    ``--api-key=…`` and ``--api-key …``. Airflow goes by keys alone, and looks five levels deep, where a job's
+    environment is deeper.
+
+    :param body: a mapping in its JSON form, or part of one.
+    """
+    match body:
+        case {"name": str(name), "value": value} if is_secret(name):
+            return {**body, "value": _hide(value)}
         case Mapping():
-            return {key: reveal_secrets(value) for key, value in resource.items()}
+            return {
+                key: _hide(value) if is_secret(key) else hide_secrets(value) for key, value in body.items()
+            }
         case list() | tuple():
-            return [reveal_secrets(value) for value in resource]
-    return resource
+            return _hide_in_arguments(body)
+    return body
+
+
+def reveal_secrets(body: Any) -> Any:
+    """Return a body with the texts that `hide_secrets` hid in it."""
+    match body:
+        case Hidden(secret=secret):
+            return secret
+        case Mapping():
+            return {key: reveal_secrets(value) for key, value in body.items()}
+        case list() | tuple():
+            return [reveal_secrets(value) for value in body]
+    return body
+
+
+def _hide(value: Any) -> Any:
+    match value:
+        case str() if value:
+            return _hidden(STARS, value, mask=value)
+        case Mapping():
+            return {key: _hide(part) for key, part in value.items()}
+        case list() | tuple():
+            return [_hide(part) for part in value]
+    return value
+
+
+def _hidden(shown: str, secret: str, *, mask: str) -> Hidden:
+    mask_secret(mask)
+    return Hidden(shown, secret)
+
+
+def _hide_in_arguments(words: Sequence[Any]) -> list[Any]:
+    shown: list[Any] = []
+    flag = ""
+    for word in words:
+        text = word if isinstance(word, str) else ""
+        name, equals, value = text.partition("=")
+        if flag and text and not text.startswith("-"):
+            shown.append(_hidden(STARS, text, mask=text))
+        elif value and is_secret(name) and len(name.split()) == 1:
+            shown.append(_hidden(f"{name}={STARS}", text, mask=value))
+        else:
+            shown.append(hide_secrets(word))
+        flag = text if text.startswith("-") and not equals and is_secret(text) else ""
+    return shown

@@ -46,7 +46,11 @@ class OneJobOperator(JobOperator):
             return self.hook.insist(self.hook.get_resource, self.job_name, **params)
         except Exception as error:
             if self.hook.failure_kind(error) is FailureKind.MISSING:
-                raise JobNotFound(f"There is no job {self.job_name}: {error}") from error
+                words = str(error).rstrip(".")
+                raise JobNotFound(
+                    f"There is no job {self.job_name}: {words}. Somebody deleted it, or its id, its project "
+                    "or its region is another"
+                ) from error
             raise
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import time
 from abc import abstractmethod
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
+
+from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_mljobs.exceptions import InvalidJobSpec, JobError
 from airflow_mljobs.jobs import (
@@ -23,6 +24,9 @@ from airflow_mljobs.jobs import (
 )
 from airflow_mljobs.jobs.job import format_duration
 from airflow_mljobs.jobs.polling import DENIED_TOLERANCE
+from airflow_mljobs.operators.advice import after_refusal
+from airflow_mljobs.operators.bodies import BodyOperator
+from airflow_mljobs.operators.job import check_seconds
 from airflow_mljobs.operators.kill import KillableJobOperator
 
 if TYPE_CHECKING:
@@ -31,23 +35,16 @@ if TYPE_CHECKING:
 MOST_PAUSE = 60.0
 """The longest pause, in seconds, between two submits that meet silence."""
 
+UNANSWERED = frozenset({FailureKind.UNAVAILABLE, FailureKind.QUOTA, FailureKind.EXISTS})
+"""What a submit may meet that leaves open whether there is a job of the task, or may be one later."""
+
 T = TypeVar("T")
 
 ENDING = timedelta(minutes=10)
 """How long a new attempt waits for the end of one that is being cancelled."""
 
 
-def check_seconds(field: str, seconds: Any, *, minimum: str) -> None:
-    """Hold a number of seconds to a rule.
-
-    :raises InvalidJobSpec: when it is not a number, not finite or too small.
-    """
-    fits = isinstance(seconds, int | float) and math.isfinite(seconds) and seconds >= 0
-    if not fits or (seconds == 0 and minimum != "at least 0"):
-        raise InvalidJobSpec(field=field, value=seconds, rule=f"is {minimum} seconds")
-
-
-class SubmitJobOperator(KillableJobOperator):
+class SubmitJobOperator(BodyOperator, KillableJobOperator):
     """Has at most one job at a time, recognisable as its own, whatever crashes.
 
     :param poll_interval: seconds between two looks at the job.
@@ -108,7 +105,11 @@ class SubmitJobOperator(KillableJobOperator):
             only = Submit(number=1, first=True)
             resource = resource or self.build()
             self._refuse_when_killed()
-            return self._take(self.submit(resource, identity=None, attempt=only))
+            try:
+                job = self.submit(resource, identity=None, attempt=only)
+            except Exception as error:
+                self._refuse(error)
+            return self._take(self._told(job, only))
         self._identity = identity = self._identify(context)
         # A first try that may not ask has no job that it could lose, and a user who wants to know.
         self._denied_within = 0.0 if is_first else DENIED_TOLERANCE
@@ -118,10 +119,18 @@ class SubmitJobOperator(KillableJobOperator):
         while True:
             match self._look_for_ours(identity, sent=submit, error=unanswered):
                 case Attach(job=job):
-                    self.log.info("Attached to job %s, which this task submitted before", job.name)
+                    self.log.info(
+                        "Attached to job %s, which this task submitted before; it is %s; page: %s",
+                        job.name,
+                        job.state,
+                        job.url,
+                    )
                     return self._take(job)
                 case TakeResult(job=job):
-                    self.log.info("Job %s of this task has succeeded already", job.name)
+                    self.log.info(
+                        "Job %s of this task has succeeded already; its result is taken, no job submitted",
+                        job.name,
+                    )
                     return self._take(job)
                 case decision:
                     if unanswered and self._is_taken(unanswered) and decision == submit:
@@ -135,13 +144,14 @@ class SubmitJobOperator(KillableJobOperator):
             except Exception as error:
                 unanswered = self._raise_unless_unanswered(error)
             else:
-                self.log.info("Submitted job %s, attempt %d; page: %s", job.name, submit.number, job.url)
-                return self._take(job)
+                return self._take(self._told(job, submit))
             pause = min(2 * pause, MOST_PAUSE)
             if time.monotonic() + pause > give_up:
                 lasted = format_duration(timedelta(seconds=self.poll_failure_tolerance))
-                words = f"No submit succeeded for {lasted}, and no job was found; last: {unanswered}"
-                raise JobError(words) from unanswered
+                raise JobError(
+                    f"No submit succeeded for {lasted}, and no job was found; last: {unanswered}. "
+                    "A retry looks once more before it submits"
+                ) from unanswered
             time.sleep(pause)
 
     def _id_taken(self, error: Exception) -> InvalidJobSpec:
@@ -168,7 +178,15 @@ class SubmitJobOperator(KillableJobOperator):
         late = time.monotonic() + (self.hook.unseen_for(error) if error else 0.0)
         hidden = self._behind_taken_id(identity, sent) if sent and error and self._is_taken(error) else []
         while True:
-            found = self._insist(self.hook.find_jobs, identity, parent=self.parent)
+            try:
+                found = self._insist(self.hook.find_jobs, identity, parent=self.parent)
+            except Exception as failure:
+                self.log.error(
+                    "Could not ask for jobs of this task (%s), and submitted none; one of an earlier try may "
+                    "be running, and a retry finds it once the service answers",
+                    failure,
+                )
+                raise
             decision = adopt([*found, *hidden], epoch=identity.epoch, cancelling=self.hook.cancelling)
             if not isinstance(decision, Submit) or time.monotonic() >= late:
                 return decision
@@ -197,7 +215,10 @@ class SubmitJobOperator(KillableJobOperator):
                     "This task was cleared: asked the service to %s job %s of before", verb, job.name
                 )
             else:
-                self.log.info("This task was cleared; job %s of before keeps running", job.name)
+                self.log.info(
+                    "This task was cleared; job %s of before keeps running, as cancel_on_kill is off",
+                    job.name,
+                )
         for job in submit.ending:
             self.log.info("Job %s of this task is being cancelled; its end is awaited first", job.name)
             poller = Poller(
@@ -205,13 +226,38 @@ class SubmitJobOperator(KillableJobOperator):
             )
             self.hook.wait_for_job(job.name, poller=poller, logger=self.log)
 
-    def _raise_unless_unanswered(self, error: Exception) -> Exception:
+    def _told(self, job: Job, attempt: Submit) -> Job:
+        self.log.info(
+            "Submitted job %s, attempt %d; page: %s; to look at it: %s",
+            job.name,
+            attempt.number,
+            job.url,
+            self.hook.command_for(job.name),
+        )
+        return job
+
+    def _refuse(self, error: Exception) -> NoReturn:
+        if isinstance(error, AirflowException):  # ours, which says all that there is to say
+            raise error
         kind = self.hook.failure_kind(error)
         if kind is FailureKind.INVALID:
             words = getattr(error, "message", None) or str(error)
-            rule = f"the service says: {words}"
+            rule = f"the service says: {words}; no job was submitted"
             raise InvalidJobSpec(field="job", value=self.task_id, rule=rule) from error
-        if kind not in {FailureKind.UNAVAILABLE, FailureKind.QUOTA, FailureKind.EXISTS}:
-            raise error
-        self.log.warning("The submit met %s; looking whether there is a job of this task", error)
+        # Beside the error, whose class and words are the client's, and stay so.
+        if kind is FailureKind.UNAVAILABLE:
+            self.log.error(
+                "The submit met %s. It may have made a job: as durable is off, no retry looks for it, so do",
+                error,
+            )
+        else:
+            self.log.error("The submit was refused, and made no job: %s. %s", error, after_refusal(kind))
+        raise error
+
+    def _raise_unless_unanswered(self, error: Exception) -> Exception:
+        if self.hook.failure_kind(error) not in UNANSWERED:
+            self._refuse(error)
+        self.log.warning(
+            "The submit met %s; looking whether there is a job of this task, before another is sent", error
+        )
         return error

@@ -12,7 +12,18 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
 from airflow_mljobs._compat import TRIGGERS_HEAR_KILLS
-from airflow_mljobs.jobs import Failure, FailureKind, Finish, GiveUp, Job, JobStatus, Poller, describe_change
+from airflow_mljobs.jobs import (
+    Failure,
+    FailureKind,
+    Finish,
+    GiveUp,
+    Job,
+    JobStatus,
+    Poller,
+    Teller,
+    Wait,
+    describe_miss,
+)
 from airflow_mljobs.jobs.identity import JOB_NAME
 from airflow_mljobs.jobs.job import shorten
 from airflow_mljobs.triggers.watch import Scope, Watch, build_hook, shared_watch
@@ -94,22 +105,25 @@ class JobTrigger(BaseTrigger):
             failure_tolerance=self.poll_failure_tolerance,
             deadline=self.deadline,
         )
-        job = known = None
+        known: Job | None = None
+        teller = Teller()
         pause = 0.0
         async with shared_watch(scope) as watch:
             while True:
                 try:
                     look = await self._look(watch, after=pause, known=known)
                 except TimeoutError:
-                    return self._gave_up(job, poller.expire())
-                job = self._tell(job, look)
-                match poller.after(look, now=time.time()):
+                    return self._gave_up(teller.job, poller.expire())
+                now = time.time()
+                decision = poller.after(look, now=now)
+                self._tell(teller, look, decision, now=now)
+                match decision:
                     case Finish(job=final):
                         return {"job": final.to_dict(), "error": None}
-                    case GiveUp() as given_up:
-                        return self._gave_up(job, given_up)
-                    case wait:
-                        pause = wait.seconds
+                    case GiveUp():
+                        return self._gave_up(teller.job, decision)
+                    case Wait(seconds=seconds):
+                        pause = seconds
                 # After a failure the next answer is news to the poller, whatever it is.
                 known = look if isinstance(look, Job) else None
 
@@ -130,14 +144,15 @@ class JobTrigger(BaseTrigger):
         }
         return {"job": job.to_dict() if job else None, "error": error}
 
-    def _tell(self, before: Job | None, look: Job | Failure) -> Job | None:
+    def _tell(
+        self, teller: Teller, look: Job | Failure, decision: Finish | Wait | GiveUp, *, now: float
+    ) -> None:
         if isinstance(look, Failure):
-            self.log.warning("Could not look at job %s: %s", self.job_name, look.message)
-            return before
+            self.log.warning(describe_miss(self.job_name, look, decision))
+            return
         self._page = look.url
-        if change := describe_change(before, look):
+        if change := teller.tell(look, now=now):
             self.log.info(change)
-        return look
 
     async def on_kill(self) -> None:
         """Cancel the job when a user killed the task, and tell what became of it."""
@@ -154,7 +169,8 @@ class JobTrigger(BaseTrigger):
             waited_for = await sync_to_async(self._ask_whether_waited_for, thread_sensitive=False)()
         except Exception as error:
             self.log.warning(
-                "Could not ask whether the task was killed (%s: %s); job %s is left running%s",
+                "Could not ask Airflow whether the task was killed (%s: %s); job %s is left running: cancel "
+                "it by hand, if it is not wanted%s",
                 type(error).__name__,
                 error,
                 self.job_name,
@@ -165,14 +181,15 @@ class JobTrigger(BaseTrigger):
             self.log.info("Task is still deferred: job %s is left to the next triggerer", self.job_name)
             return
         if not self.cancel_on_kill:
-            words = "Task killed; job %s keeps running, as cancel_on_kill is off%s"
+            words = "Task killed; job %s keeps running, as this task does not cancel it%s"
             self.log.info(words, self.job_name, where)
             return
         try:
             outcome = await sync_to_async(self._cancel, thread_sensitive=False)()
         except Exception as error:
             self.log.warning(
-                "Task killed, but job %s could not be cancelled (%s: %s); it may still be running%s",
+                "Task killed, but job %s could not be cancelled (%s: %s); it may still be running: cancel it "
+                "by hand%s",
                 self.job_name,
                 type(error).__name__,
                 error,

@@ -103,7 +103,8 @@ def test_the_server_decides_the_generation(release: str, api: str, server: Any, 
 
     well, text = hook.test_connection()
     assert (well, hook.api_version) == (True, api)
-    assert f"{api} of Kubeflow Pipelines {release}" in text
+    assert f"Kubeflow Pipelines {release}" in text
+    assert f"through {api}" in text
 
 
 def test_a_name_that_the_server_does_not_have(service: Service, emulator: Emulator) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow_mljobs.operators import kfp
 from airflow_mljobs.operators.base import JobOperator, RunJobOperator
+from airflow_mljobs.sensors.kfp import KFPRunSensor
 from contract.services.base import Service
 
 PACKAGE = Path(__file__).parents[3] / "example_dags" / "pipelines" / "train_and_evaluate.yaml"
@@ -20,6 +21,7 @@ def _run(*, conn: str, labels: Mapping[str, str] | None = None, **kwargs: Any) -
         task_id="run",
         kfp_conn_id=conn,
         pipeline_file=kwargs.pop("pipeline_file", str(PACKAGE)),
+        pipeline_root="minio://contract/runs?region=minio",
         # A run has no labels; the emulator reads what it is told in here.
         description=" ".join(f"{key}={value}" for key, value in (labels or {}).items()) or None,
         **kwargs,
@@ -49,6 +51,7 @@ def _service(api: str, id_field: str) -> Service:
             "delete": _one(conn, "Delete"),
         },
         many=lambda **kwargs: kfp.ListKFPRunOperator(task_id="l", kfp_conn_id=conn, **kwargs),
+        sensor=lambda run, **kwargs: KFPRunSensor(task_id="s", kfp_conn_id=conn, run_id=run, **kwargs),
         methods={
             "create": f"kfp.{api}/CreateRun",
             "get": f"kfp.{api}/GetRun",
@@ -57,6 +60,7 @@ def _service(api: str, id_field: str) -> Service:
             "delete": f"kfp.{api}/DeleteRun",
         },
         cancels_by="terminate",
+        outputs=("minio://contract/runs",),
         marked=_marked,
         name_of=lambda run: str(run[id_field]),
     )

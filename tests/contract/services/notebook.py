@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow_mljobs.operators.base import JobOperator, RunJobOperator
 from airflow_mljobs.operators.vertex_ai import notebook_execution_job as operators
+from airflow_mljobs.sensors.vertex_ai import NotebookExecutionJobSensor
 from contract.services.base import REGION, Service
 
 NOTEBOOK = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
@@ -44,6 +45,9 @@ NOTEBOOK_EXECUTION_JOB = Service(
         "delete": _maker(operators.DeleteNotebookExecutionJobOperator),
     },
     many=lambda **kwargs: operators.ListNotebookExecutionJobOperator(task_id="l", region=REGION, **kwargs),
+    sensor=lambda job, **kwargs: NotebookExecutionJobSensor(
+        task_id="s", region=REGION, notebook_execution_job_id=job, **kwargs
+    ),
     methods={
         "create": "NotebookService/CreateNotebookExecutionJob",
         "get": "NotebookService/GetNotebookExecutionJob",
@@ -53,5 +57,6 @@ NOTEBOOK_EXECUTION_JOB = Service(
     },
     cancelled=None,
     cancels_by="delete",
+    outputs=("gs://contract/notebooks/{job_id}",),
     marked=lambda mark: ({"name": mark}, f'displayName="{mark}"'),
 )

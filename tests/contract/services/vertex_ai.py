@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow_mljobs.operators.base import JobOperator, RunJobOperator
 from airflow_mljobs.operators.vertex_ai import custom_job, pipeline_job
+from airflow_mljobs.sensors.vertex_ai import CustomJobSensor, PipelineJobSensor
 from contract.services.base import PROJECT, REGION, Service
 
 PARENT = f"projects/{PROJECT}/locations/{REGION}"
@@ -20,6 +21,7 @@ def _run_pipeline(*, labels: dict[str, str] | None = None, **kwargs: Any) -> Run
         region=REGION,
         display_name="contract",
         template_path=kwargs.pop("template_path", str(TEMPLATE)),
+        pipeline_root="gs://contract/pipelines",
         labels=labels,
         **kwargs,
     )
@@ -39,7 +41,10 @@ def _run_custom(*, labels: dict[str, str] | None = None, **kwargs: Any) -> RunJo
         custom_job={
             "display_name": "contract",
             "labels": labels or {},
-            "job_spec": {"worker_pool_specs": pools},
+            "job_spec": {
+                "worker_pool_specs": pools,
+                "base_output_directory": {"output_uri_prefix": "gs://contract/models"},
+            },
         },
         **kwargs,
     )
@@ -59,7 +64,9 @@ PIPELINE_JOB = Service(
     broken=lambda **kwargs: _run_pipeline(template_path="nowhere.yaml", **kwargs),
     reason="Task evaluate failed: The replica workerpool0-0 exited with a non-zero status of 1",
     one=_one(pipeline_job, "PipelineJob", "pipeline_job_id"),
+    outputs=("gs://contract/pipelines",),
     many=lambda **kwargs: pipeline_job.ListPipelineJobOperator(task_id="l", region=REGION, **kwargs),
+    sensor=lambda job, **kwargs: PipelineJobSensor(task_id="s", region=REGION, pipeline_job_id=job, **kwargs),
     methods={
         verb: f"PipelineService/{verb.title()}PipelineJob{'s' if verb == 'list' else ''}"
         for verb in ("create", "get", "list", "cancel", "delete")
@@ -72,7 +79,9 @@ CUSTOM_JOB = Service(
     broken=lambda **kwargs: _run_custom(pools=[], **kwargs),
     reason="The replica workerpool0-0 exited with a non-zero status of 1",
     one=_one(custom_job, "CustomJob", "custom_job_id"),
+    outputs=("gs://contract/models",),
     many=lambda **kwargs: custom_job.ListCustomJobOperator(task_id="l", region=REGION, **kwargs),
+    sensor=lambda job, **kwargs: CustomJobSensor(task_id="s", region=REGION, custom_job_id=job, **kwargs),
     methods={
         verb: f"JobService/{verb.title()}CustomJob{'s' if verb == 'list' else ''}"
         for verb in ("create", "get", "list", "cancel", "delete")

@@ -35,6 +35,7 @@ class Witness:
     url: str
     answers: list[Answer] = field(default_factory=lambda: [Answer()])
     seen: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+    bodies: list[str] = field(default_factory=list)
 
     def next(self) -> Answer:
         """Return the answer that it is the turn of."""
@@ -54,7 +55,7 @@ def witness(tls: ssl.SSLContext | None = None) -> Iterator[Witness]:
 
         def answer(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
-            self.rfile.read(length)
+            found.bodies.append(self.rfile.read(length).decode())
             found.seen.append((self.command, self.path, {k.lower(): v for k, v in self.headers.items()}))
             given = found.next()
             time.sleep(given.delay)

@@ -127,7 +127,7 @@ def test_the_form_has_the_fields_that_are_read() -> None:
     assert set(form["conn-fields"]) == read_ones
     assert set(form["conn-fields"]["auth"]["schema"]["enum"]) == set(AuthMode)
     secret = {name for name, field in form["conn-fields"].items() if field["schema"].get("format")}
-    assert secret == {"cookies", "headers"}
+    assert secret == {"cookies", "headers", "proxy"}
     assert (KFPRunHook.conn_type, KFPRunHook.hook_name) == (form["connection-type"], form["hook-name"])
 
 

@@ -1,4 +1,4 @@
-"""What every operator promises, whatever its service; operators are found by walking the package."""
+"""What every operator and sensor promises, whatever its service; they are found by walking the package."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ from travel import read_dag
 from unit_samples import public_classes, refused
 
 from airflow_mljobs.operators.base import JobOperator, RunJobOperator
+from airflow_mljobs.sensors.base import JobSensor
 
+SENSORS = [kind for kind in public_classes("sensors", JobSensor) if hasattr(kind, "hook_class")]
 OPERATORS = [kind for kind in public_classes("operators", JobOperator) if hasattr(kind, "hook_class")]
+OPERATORS += SENSORS
 RUN_OPERATORS = [kind for kind in OPERATORS if issubclass(kind, RunJobOperator)]
+WAITING = [*RUN_OPERATORS, *SENSORS]
 LIST_OPERATORS = [kind for kind in OPERATORS if "limit" in kind.template_fields or "List" in kind.__name__]
 
 SAMPLES: dict[str, Any] = {
@@ -25,6 +29,7 @@ SAMPLES: dict[str, Any] = {
         "job_spec": {"worker_pool_specs": [{"container_spec": {"image_uri": "i"}}]},
     },
     "notebook_execution_job": {"display_name": "Run {{ ds }}", "gcs_output_uri": "gs://b"},
+    "job": {"labels": {"day": "{{ ds }}"}},
 }
 """Values of required parameters that are more than a text."""
 
@@ -66,11 +71,18 @@ def make(kind: type[Any], **fields: Any) -> Any:
     return kind(**{"task_id": "t"} | required(kind) | fields)
 
 
+def pace_of(kind: type[Any]) -> str:
+    """Return the parameter that says how often a job is looked at."""
+    return "poke_interval" if kind in SENSORS else "poll_interval"
+
+
 def test_the_published_operators_exist() -> None:
     """The walk below meets the published operators."""
     verbs = ("Run", "Get", "List", "Cancel", "Delete")
     published = {f"{verb}{noun}Operator" for verb in verbs for noun in ("PipelineJob", "CustomJob")}
     published |= {f"{verb}MLEngineJobOperator" for verb in ("Run", "Get", "List", "Cancel", "Update")}
+    published |= {f"{noun}Sensor" for noun in ("PipelineJob", "CustomJob", "NotebookExecutionJob")}
+    published |= {"MLEngineJobSensor", "KFPRunSensor"}
     assert published <= {kind.__name__ for kind in OPERATORS}
 
 
@@ -146,23 +158,29 @@ def test_all_links_have_names_of_their_own() -> None:
     assert len(links) == len({link.xcom_key for link in links.values()})
 
 
-@pytest.mark.parametrize("kind", RUN_OPERATORS)
-def test_run_operators_can_be_mapped(kind: type[Any]) -> None:
+@pytest.mark.parametrize("kind", WAITING)
+def test_what_waits_can_be_mapped(kind: type[Any]) -> None:
     """Any argument may be given once for each of many jobs, or once for all."""
     given = required(kind)
+    pace = pace_of(kind)
     for name, value in given.items():
-        rest = {key: other for key, other in given.items() if key != name}
+        rest = {key: other for key, other in given.items() if key != name} | {pace: 5}
         with DAG("mapped", schedule=None) as dag:
-            kind.partial(task_id="t", poll_interval=5, deferrable=True, **rest).expand(
-                **{name: [value, value]}
-            )
+            kind.partial(task_id="t", deferrable=True, **rest).expand(**{name: [value, value]})
         mapped = dag.get_task("t")
         made = mapped.unmap({name: value})
-        assert (kind, value, 5) == (type(made), getattr(made, name), made.poll_interval)
+        assert (kind, value, 5) == (type(made), getattr(made, name), getattr(made, pace))
 
 
 @pytest.mark.parametrize("kind", RUN_OPERATORS)
-def test_run_operators_can_be_mapped_over_an_upstream_result(kind: type[Any]) -> None:
+def test_each_key_of_a_result_is_an_xcom(kind: type[Any]) -> None:
+    """A result is pushed key by key, so that another task can be given one of them, unless told otherwise."""
+    assert make(kind).multiple_outputs
+    assert not make(kind, multiple_outputs=False).multiple_outputs
+
+
+@pytest.mark.parametrize("kind", WAITING)
+def test_what_waits_can_be_mapped_over_an_upstream_result(kind: type[Any]) -> None:
     """The jobs to run may be what an earlier task found."""
     with DAG("mapped", schedule=None) as dag:
         first = BaseOperator(task_id="first")
@@ -175,7 +193,7 @@ def test_a_dag_with_the_operator_survives_serialization(kind: type[Any]) -> None
     """The scheduler reads the task as the DAG file wrote it, mapped or not."""
     with DAG("plain", schedule=None) as dag:
         make(kind)
-        if kind in RUN_OPERATORS:
+        if kind in WAITING:
             given = required(kind)
             name, value = next(iter(given.items()))
             rest = {key: other for key, other in given.items() if key != name}
@@ -198,7 +216,26 @@ def test_a_poll_interval_is_positive(kind: type[Any], value: float) -> None:
         make(kind, poll_interval=value)
 
 
-@pytest.mark.parametrize("kind", RUN_OPERATORS)
+@pytest.mark.parametrize("kind", SENSORS)
+def test_a_poke_interval_is_positive(kind: type[Any]) -> None:
+    """A sensor that would never let go is refused where the DAG is written."""
+    with refused("poke_interval", 0.0, "is greater than 0 seconds"):
+        make(kind, poke_interval=0)
+
+
+@pytest.mark.parametrize("kind", SENSORS)
+def test_a_sensor_names_its_job_as_the_get_operator_does(kind: type[Any]) -> None:
+    """Who knows how to get a job knows how to wait for it."""
+    (get,) = (
+        each for each in OPERATORS if each.__name__ == f"Get{kind.__name__.removesuffix('Sensor')}Operator"
+    )
+    assert kind.job_field == get.job_field
+    assert set(required(kind)) == set(required(get))
+    assert set(kind.template_fields) <= set(get.template_fields)
+    assert list(kind.operator_extra_links) == list(get.operator_extra_links)
+
+
+@pytest.mark.parametrize("kind", WAITING)
 def test_a_tolerance_is_not_negative(kind: type[Any]) -> None:
     """No tolerance at all is fine, less than none is refused."""
     assert make(kind, poll_failure_tolerance=0).poll_failure_tolerance == 0

@@ -37,6 +37,7 @@ class VertexAIHook(GoogleJobHook):
     """Gives out one client for each service and region, and keeps it."""
 
     emulator_variable = "VERTEX_AI_EMULATOR_HOST"
+    viewing_role = "Vertex AI User (roles/aiplatform.user)"
 
     def get_client(self, client_class: type[C], region: str | None) -> C:
         """Return the one client of this class for the region.
@@ -75,7 +76,7 @@ class VertexAIJobHook(VertexAIHook, OperationHelper):
     A subclass declares its ``collection`` in resource names (``customJobs``), its ``noun`` in the
     client's methods (``custom_job``), the ``client_class``, the ``resource_class``, its ``states``, and in
     the console the ``page`` of a job below ``/vertex-ai/locations/REGION/`` and the ``list_page`` below
-    ``/vertex-ai/``.
+    ``/vertex-ai/``, and the ``command`` that shows a job in a shell.
     """
 
     collection: ClassVar[str]
@@ -84,6 +85,7 @@ class VertexAIJobHook(VertexAIHook, OperationHelper):
     resource_class: ClassVar[Any]
     page: ClassVar[str]
     list_page: ClassVar[str]
+    command: ClassVar[str]
     state_field: ClassVar[str] = "state"
     lists_by_state = True
     gets_at_once = 32  # on one connection
@@ -112,6 +114,11 @@ class VertexAIJobHook(VertexAIHook, OperationHelper):
         return self._method("list_{}s", f"{parent}/{self.collection}/-")(
             request=request, timeout=REQUEST_TIMEOUT
         )
+
+    def list_one(self, project_id: str, region: str) -> str:
+        """Ask for a page of one job."""
+        self.list_resources(f"projects/{project_id}/locations/{region}", page_size=1)
+        return f"Project {project_id} in {region}: {self.noun.replace('_', ' ')}s may be listed"
 
     def page_of(self, question: Question, then: Any) -> Page:
         """List jobs with no more than a look needs."""
@@ -210,6 +217,11 @@ class VertexAIJobHook(VertexAIHook, OperationHelper):
         project, region, job_id = self.parse_name(name)
         page = self.page.format(job_id=job_id)
         return f"{self.console_url}/vertex-ai/locations/{region}/{page}?project={project}"
+
+    def command_for(self, name: str) -> str:
+        """Return a command that shows a job."""
+        project, region, job_id = self.parse_name(name)
+        return self.command.format(project=project, region=region, job_id=job_id, name=name)
 
     def list_url(self, project: str) -> str:
         """Return the address of the console's list of such jobs."""

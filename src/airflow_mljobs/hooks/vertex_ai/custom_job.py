@@ -12,7 +12,7 @@ from google.api_core.gapic_v1.method import DEFAULT, _MethodDefault
 from google.cloud.aiplatform_v1 import JobServiceClient, types
 
 from airflow_mljobs.hooks.google import REQUEST_TIMEOUT, GoogleJobHook
-from airflow_mljobs.hooks.outcome import error_for, raise_unless_succeeded
+from airflow_mljobs.hooks.outcome import FATES, error_for, raise_unless_succeeded
 from airflow_mljobs.hooks.vertex_ai.base import VertexAIJobHook
 from airflow_mljobs.hooks.vertex_ai.custom_job_builder import build_custom_job
 from airflow_mljobs.hooks.vertex_ai.resources import JOB_STATES, as_mask
@@ -39,6 +39,7 @@ class CustomJobHook(VertexAIJobHook):
     resource_class = types.CustomJob
     page = "training/{job_id}/cpu"
     list_page = "training/custom-jobs"
+    command = "gcloud ai custom-jobs describe {job_id} --region={region} --project={project}"
     cancelling = frozenset({"JOB_STATE_CANCELLING"})
     states: ClassVar = JOB_STATES
 
@@ -191,7 +192,7 @@ class CustomJobHook(VertexAIJobHook):
         name = self.full_name(project_id, region, custom_job_id)
         end = self.wait_for_job(name, poller=Poller(poll_interval=poll_interval), logger=self.log)
         if isinstance(end, GiveUp):
-            raise error_for(name, end.verdict, end.message, fate="It was left running.")
+            raise error_for(name, end.verdict, end.message, fate=FATES[end.verdict], page=self.page_url(name))
         raise_unless_succeeded(end.job)
         return self.get_custom_job(
             project_id=project_id,

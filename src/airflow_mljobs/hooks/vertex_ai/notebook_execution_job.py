@@ -37,6 +37,7 @@ class NotebookExecutionJobHook(NotebookServiceHook):
     collection = "notebookExecutionJobs"
     noun = "notebook_execution_job"
     page = list_page = "colab/execution-jobs"
+    command = "gcloud colab executions describe {job_id} --region={region} --project={project}"
     states: ClassVar = JOB_STATES
     state_field = "job_state"
     cancels_by = "delete"

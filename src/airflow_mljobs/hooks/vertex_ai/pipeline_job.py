@@ -23,6 +23,11 @@ class PipelineJobHook(PipelineSubmissionHook):
     resource_class = types.PipelineJob
     page = "pipelines/runs/{job_id}"
     list_page = "pipelines/runs"
+    # The one kind of job that gcloud does not know.
+    command = (
+        'curl --header "Authorization: Bearer $(gcloud auth print-access-token)" '
+        "https://{region}-aiplatform.googleapis.com/v1/{name}"
+    )
     cancelling = frozenset({"PIPELINE_STATE_CANCELLING"})
     states: ClassVar = {
         "PIPELINE_STATE_UNSPECIFIED": JobStatus.ACTIVE,

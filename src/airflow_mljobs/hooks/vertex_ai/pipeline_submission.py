@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from airflow_mljobs.hooks.google import GoogleJobHook, check_type
-from airflow_mljobs.hooks.outcome import error_for, raise_unless_succeeded
+from airflow_mljobs.hooks.outcome import FATES, error_for, raise_unless_succeeded
 from airflow_mljobs.hooks.vertex_ai.experiments import ExperimentHook
 from airflow_mljobs.hooks.vertex_ai.pipeline_builder import (
     build_pipeline_job,
@@ -167,8 +167,8 @@ class PipelineSubmissionHook(PipelineServiceHook, ExperimentHook):
             job.resource_name, poller=Poller(poll_interval=RUN_POLL_INTERVAL), logger=self.log
         )
         if isinstance(end, GiveUp):
-            fate = "It was left running."
-            raise error_for(job.resource_name, end.verdict, end.message, fate=fate)
+            name = job.resource_name
+            raise error_for(name, end.verdict, end.message, fate=FATES[end.verdict], page=self.page_url(name))
         raise_unless_succeeded(end.job)
         job._sync_gca_resource()  # type: ignore[no-untyped-call]
         return job

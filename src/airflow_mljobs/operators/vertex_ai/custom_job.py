@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_mljobs.links.vertex_ai import CustomJobLink, CustomJobListLink
 from airflow_mljobs.operators.base import RunJobOperator
 from airflow_mljobs.operators.google import RegionalJobOperator
-from airflow_mljobs.operators.secrets import hide_secret, reveal_secrets
 from airflow_mljobs.operators.small import (
     CancelJobOperator,
     DeleteJobOperator,
@@ -22,8 +21,7 @@ from airflow_mljobs.operators.vertex_ai.base import ListVertexAIJobsOperator
 from airflow_mljobs.triggers.vertex_ai import CustomJobTrigger
 
 if TYPE_CHECKING:
-    import jinja2
-    from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
+    from airflow.providers.common.compat.sdk import BaseOperatorLink
     from google.cloud.aiplatform_v1.types import CustomJob
 
     from airflow_mljobs.jobs import Job, Submit, TaskIdentity
@@ -32,8 +30,9 @@ if TYPE_CHECKING:
 class RunCustomJobOperator(RegionalJobOperator, RunJobOperator):
     """Runs a custom job on Vertex AI.
 
-    :param custom_job: the resource whole, in its JSON form or as the official type: ``display_name``,
-        ``job_spec.worker_pool_specs`` and whatever else the API has.
+    :param custom_job: the resource whole, in its JSON form, as the official type, or as the name of a YAML
+        or JSON file beside the DAG: ``display_name``, ``job_spec.worker_pool_specs`` and whatever else the
+        API has.
         https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.customJobs
     """
 
@@ -41,28 +40,18 @@ class RunCustomJobOperator(RegionalJobOperator, RunJobOperator):
     trigger_class = CustomJobTrigger
     operator_extra_links = (CustomJobLink(),)
     template_fields: Sequence[str] = (*RegionalJobOperator.template_fields, "custom_job")
-    template_fields_renderers: ClassVar[dict[str, str]] = {"custom_job": "json"}
+    bodies = ("custom_job",)
+    template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys(bodies, "json")
+    input_fields = ("custom_job.job_spec.worker_pool_specs.python_package_spec.package_uris",)
+    output_fields = ("custom_job.job_spec.base_output_directory.output_uri_prefix",)
 
-    def __init__(self, *, custom_job: dict[str, Any] | CustomJob, **kwargs: Any) -> None:
+    def __init__(self, *, custom_job: dict[str, Any] | CustomJob | str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.custom_job = custom_job
 
-    def render_template(
-        self,
-        content: Any,
-        context: Context,
-        jinja_env: jinja2.Environment | None = None,
-        seen_oids: set[int] | None = None,
-    ) -> Any:
-        """Render a template, or part of one, and hide what is secret in the environment."""
-        # In the official type, nothing would be rendered and everything shown.
-        if to_dict := getattr(type(content), "to_dict", None):
-            content = to_dict(content, use_integers_for_enums=False)
-        return hide_secret(super().render_template(content, context, jinja_env, seen_oids))
-
     def build(self) -> Any:
         """Make the resource."""
-        return self.hook.build_custom_job(reveal_secrets(self.custom_job))
+        return self.hook.build_custom_job(self.body("custom_job"))
 
     def submit(self, resource: Any, *, identity: TaskIdentity | None, attempt: Submit) -> Job:
         """Create the custom job."""
@@ -75,7 +64,7 @@ class RunCustomJobOperator(RegionalJobOperator, RunJobOperator):
         return job
 
 
-class _OneCustomJobOperator(RegionalJobOperator, OneJobOperator):
+class OneCustomJobOperator(RegionalJobOperator, OneJobOperator):
     """Takes a custom job.
 
     :param custom_job_id: its id, or its full resource name.
@@ -91,15 +80,15 @@ class _OneCustomJobOperator(RegionalJobOperator, OneJobOperator):
         self.custom_job_id = custom_job_id
 
 
-class GetCustomJobOperator(_OneCustomJobOperator, GetJobOperator):
+class GetCustomJobOperator(OneCustomJobOperator, GetJobOperator):
     """Returns a custom job."""
 
 
-class CancelCustomJobOperator(_OneCustomJobOperator, CancelJobOperator):
+class CancelCustomJobOperator(OneCustomJobOperator, CancelJobOperator):
     """Asks for a custom job to be cancelled."""
 
 
-class DeleteCustomJobOperator(_OneCustomJobOperator, DeleteJobOperator):
+class DeleteCustomJobOperator(OneCustomJobOperator, DeleteJobOperator):
     """Deletes a custom job."""
 
     operator_extra_links = ()

@@ -35,10 +35,10 @@ class RunNotebookExecutionJobOperator(RegionalJobOperator, RunJobOperator):
     The executed notebook is written below ``gcs_output_uri``, in a folder named after the job's id.
     The service cannot cancel such a job: where a job is to be stopped, it is deleted.
 
-    :param notebook_execution_job: the resource whole, in its JSON form or as the official type:
-        ``display_name``, ``gcs_output_uri``, one notebook source, one environment, ``service_account`` or
-        ``execution_user``, and whatever else the API has; an ``execution_timeout`` may be a timedelta, a
-        number of seconds, or text such as ``3.5s``.
+    :param notebook_execution_job: the resource whole, in its JSON form, as the official type, or as the name
+        of a YAML or JSON file beside the DAG: ``display_name``, ``gcs_output_uri``, one notebook source, one
+        environment, ``service_account`` or ``execution_user``, and whatever else the API has; an
+        ``execution_timeout`` may be a timedelta, a number of seconds, or text such as ``3.5s``.
         https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.notebookExecutionJobs
     :param notebook: instead of a notebook source, the path of an ``.ipynb`` file that the worker can read,
         or a notebook's JSON, to be sent along with the job. The path may hold a template; the notebook
@@ -53,12 +53,15 @@ class RunNotebookExecutionJobOperator(RegionalJobOperator, RunJobOperator):
         "notebook_execution_job",
         "notebook",
     )
-    template_fields_renderers: ClassVar[dict[str, str]] = {"notebook_execution_job": "json"}
+    bodies = ("notebook_execution_job",)
+    template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys((*bodies, "notebook"), "json")
+    input_fields = ("notebook_execution_job.gcs_notebook_source.uri",)
+    output_fields = ("notebook_execution_job.gcs_output_uri",)
 
     def __init__(
         self,
         *,
-        notebook_execution_job: dict[str, Any] | NotebookExecutionJob,
+        notebook_execution_job: dict[str, Any] | NotebookExecutionJob | str,
         notebook: str | os.PathLike[str] | dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -70,7 +73,7 @@ class RunNotebookExecutionJobOperator(RegionalJobOperator, RunJobOperator):
         """Make the resource."""
         # Still wrapped where nothing was rendered, as in a test that calls execute by itself.
         notebook = getattr(self.notebook, "value", self.notebook)
-        return self.hook.build_notebook_execution_job(self.notebook_execution_job, notebook=notebook)
+        return self.hook.build_notebook_execution_job(self.body("notebook_execution_job"), notebook=notebook)
 
     def submit(self, resource: Any, *, identity: TaskIdentity | None, attempt: Submit) -> Job:
         """Create the notebook execution job; its operation, which lasts as long as the job, is left alone."""
@@ -88,8 +91,15 @@ class RunNotebookExecutionJobOperator(RegionalJobOperator, RunJobOperator):
         job: Job = self.hook.as_job(resource)
         return job
 
+    def outputs(self, job: Job | None) -> list[str]:
+        """Return the folder of the executed notebook, which is named after the job."""
+        if job is None:
+            return []
+        job_id = job.name.rpartition("/")[-1]
+        return [f"{folder.rstrip('/')}/{job_id}" for folder in super().outputs(job)]
 
-class _OneNotebookExecutionJobOperator(RegionalJobOperator, OneJobOperator):
+
+class OneNotebookExecutionJobOperator(RegionalJobOperator, OneJobOperator):
     """Takes a notebook execution job.
 
     :param notebook_execution_job_id: its id, or its full resource name.
@@ -105,13 +115,13 @@ class _OneNotebookExecutionJobOperator(RegionalJobOperator, OneJobOperator):
         self.notebook_execution_job_id = notebook_execution_job_id
 
 
-class GetNotebookExecutionJobOperator(_OneNotebookExecutionJobOperator, GetJobOperator):
+class GetNotebookExecutionJobOperator(OneNotebookExecutionJobOperator, GetJobOperator):
     """Returns a notebook execution job.
 
     :param view: ``BASIC``, or ``FULL`` for the notebook that was sent along, too.
     """
 
-    template_fields: Sequence[str] = (*_OneNotebookExecutionJobOperator.template_fields, "view")
+    template_fields: Sequence[str] = (*OneNotebookExecutionJobOperator.template_fields, "view")
 
     def __init__(self, *, view: str = "BASIC", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -122,7 +132,7 @@ class GetNotebookExecutionJobOperator(_OneNotebookExecutionJobOperator, GetJobOp
         return {"view": self.hook.as_view(self.view)}
 
 
-class DeleteNotebookExecutionJobOperator(_OneNotebookExecutionJobOperator, DeleteJobOperator):
+class DeleteNotebookExecutionJobOperator(OneNotebookExecutionJobOperator, DeleteJobOperator):
     """Deletes a notebook execution job; one that is at work is stopped by it."""
 
     operator_extra_links = ()

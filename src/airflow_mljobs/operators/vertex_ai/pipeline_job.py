@@ -5,7 +5,7 @@ https://cloud.google.com/vertex-ai/docs/pipelines/introduction
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_mljobs.links.vertex_ai import PipelineJobLink, PipelineJobListLink
@@ -38,7 +38,8 @@ class RunPipelineJobOperator(RegionalJobOperator, RunJobOperator):
     :param job_id: the job's id; later jobs of the same task get it with a suffix. Default: made from
         the names of DAG and task.
     :param pipeline_root: ``gs://`` folder of the outputs.
-    :param parameter_values: values of the pipeline's parameters, in the types it declares.
+    :param parameter_values: values of the pipeline's parameters, in the types it declares; or the name of a
+        YAML or JSON file beside the DAG that holds them. So may the two other mappings be given.
     :param input_artifacts: ids of the artifacts that it takes.
     :param enable_caching: overrides what the pipeline says for each of its tasks.
     :param encryption_spec_key_name: Cloud KMS key.
@@ -71,11 +72,10 @@ class RunPipelineJobOperator(RegionalJobOperator, RunJobOperator):
         "experiment",
         "reserved_ip_ranges",
     )
-    template_fields_renderers: ClassVar[dict[str, str]] = {
-        "parameter_values": "json",
-        "input_artifacts": "json",
-        "labels": "json",
-    }
+    bodies = ("parameter_values", "input_artifacts", "labels")
+    template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys(bodies, "json")
+    input_fields = ("template_path",)
+    output_fields = ("pipeline_root",)
 
     def __init__(
         self,
@@ -84,11 +84,11 @@ class RunPipelineJobOperator(RegionalJobOperator, RunJobOperator):
         template_path: str,
         job_id: str | None = None,
         pipeline_root: str | None = None,
-        parameter_values: dict[str, Any] | None = None,
-        input_artifacts: dict[str, str] | None = None,
+        parameter_values: dict[str, Any] | str | None = None,
+        input_artifacts: dict[str, str] | str | None = None,
         enable_caching: bool | None = None,
         encryption_spec_key_name: str | None = None,
-        labels: dict[str, str] | None = None,
+        labels: dict[str, str] | str | None = None,
         failure_policy: str | None = None,
         service_account: str | None = None,
         network: str | None = None,
@@ -122,11 +122,11 @@ class RunPipelineJobOperator(RegionalJobOperator, RunJobOperator):
             template_path=self.template_path,
             display_name=self.display_name,
             pipeline_root=self.pipeline_root,
-            parameter_values=self.parameter_values,
-            input_artifacts=self.input_artifacts,
+            parameter_values=self.body("parameter_values"),
+            input_artifacts=self.body("input_artifacts"),
             enable_caching=self.enable_caching,
             encryption_spec_key_name=self.encryption_spec_key_name,
-            labels=self.labels,
+            labels=self.body("labels"),
             failure_policy=self.failure_policy,
             service_account=self.service_account,
             network=self.network,
@@ -170,8 +170,19 @@ class RunPipelineJobOperator(RegionalJobOperator, RunJobOperator):
         if self.experiment:
             self.hook.add_to_experiment(job.name, experiment=self.experiment)
 
+    def inputs(self, job: Job | None) -> list[str]:
+        """Return the template, and the artifacts, which are of the job's own project and region."""
+        found = super().inputs(job)
+        if job is None:
+            return found
+        parent = job.name.partition("/pipelineJobs/")[0]
+        store = f"//aiplatform.googleapis.com/{parent}/metadataStores/default/artifacts"
+        # A file's name, where nothing was rendered.
+        artifacts = self.input_artifacts if isinstance(self.input_artifacts, Mapping) else {}
+        return [*found, *(f"{store}/{artifact}" for artifact in artifacts.values())]
 
-class _OnePipelineJobOperator(RegionalJobOperator, OneJobOperator):
+
+class OnePipelineJobOperator(RegionalJobOperator, OneJobOperator):
     """Takes a pipeline job.
 
     :param pipeline_job_id: its id, or its full resource name.
@@ -187,15 +198,15 @@ class _OnePipelineJobOperator(RegionalJobOperator, OneJobOperator):
         self.pipeline_job_id = pipeline_job_id
 
 
-class GetPipelineJobOperator(_OnePipelineJobOperator, GetJobOperator):
+class GetPipelineJobOperator(OnePipelineJobOperator, GetJobOperator):
     """Returns a pipeline job."""
 
 
-class CancelPipelineJobOperator(_OnePipelineJobOperator, CancelJobOperator):
+class CancelPipelineJobOperator(OnePipelineJobOperator, CancelJobOperator):
     """Asks for a pipeline job to be cancelled."""
 
 
-class DeletePipelineJobOperator(_OnePipelineJobOperator, DeleteJobOperator):
+class DeletePipelineJobOperator(OnePipelineJobOperator, DeleteJobOperator):
     """Deletes a pipeline job."""
 
     operator_extra_links = ()

@@ -1,0 +1,1 @@
+"""Sensors, which wait for jobs that something else started."""
