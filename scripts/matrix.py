@@ -32,7 +32,7 @@ SUITES = {"wheel": "load", "unit": "loadfile", "contract": "load"}
 The first looks from outside at an environment that holds nothing but the wheel.
 """
 
-NEEDED = ("pyproject.toml", "example_dags", "scripts", "tests")
+NEEDED = ("pyproject.toml", "docs", "example_dags", "scripts", "tests")
 """What the other tests need of the source tree; the package is not among it."""
 
 AT_ONCE = 3
