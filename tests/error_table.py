@@ -26,6 +26,7 @@ TELLING = (
     "operators/bodies.py",
     "operators/kfp.py",
     "operators/kill.py",
+    "operators/lineage.py",
     "operators/mlengine.py",
     "operators/small.py",
     "operators/submit.py",

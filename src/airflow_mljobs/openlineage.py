@@ -70,7 +70,9 @@ def _run_facets(service: str, job: Job) -> dict[str, RunFacet]:
 
 
 def _datasets(addresses: Iterable[str], *, declared: Iterable[Any]) -> list[Dataset]:
-    found = [*map(_dataset, addresses), *map(ExtractorManager.convert_to_ol_dataset, declared)]
+    # An asset without an address is no dataset; to find that out loads the handlers of every provider.
+    known = [each for each in declared if "://" in getattr(each, "uri", "://")]
+    found = [*map(_dataset, addresses), *map(ExtractorManager.convert_to_ol_dataset, known)]
     return list({(dataset.namespace, dataset.name): dataset for dataset in found if dataset}.values())
 
 

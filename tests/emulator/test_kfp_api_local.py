@@ -65,7 +65,7 @@ def test_sdk(emulator: Emulator, kfp: KfpClient, kfp_python: Path) -> None:
     ]
     assert tasks["evaluate"]["error"]["message"].startswith("ValueError: accuracy 0.")
     buckets, place = emulator.data / "gcs", "train-and-evaluate/{}/*/{}"
-    [metrics] = (buckets / "mine" / "root").glob(place.format(good, "evaluate/metrics"))
+    [metrics] = (buckets / "mine" / "pipelines").glob(place.format(good, "evaluate/metrics"))
     assert json.loads(metrics.read_text())["test_rows"] == 40
     assert list((buckets / "mlpipeline" / "v2" / "artifacts").glob(place.format(bad, "train/model")))
     assert "epoch 5/5" in (emulator.data / "logs" / f"{good}.log").read_text()

@@ -33,7 +33,8 @@ class Teller:
 
 def describe_miss(name: str, failure: Failure, decision: Finish | Wait | GiveUp) -> str:
     """Say that a look brought no job, and what follows."""
+    met = failure.message.rstrip(".")
     if isinstance(decision, Wait):
         pause = format_duration(timedelta(seconds=decision.seconds))
-        return f"Could not look at job {name}: {failure.message}. The job is left alone; next look in {pause}"
-    return f"Could not look at job {name}: {failure.message}. No other look is made"
+        return f"Could not look at job {name}: {met}. The job is left alone; next look in {pause}"
+    return f"Could not look at job {name}: {met}. No other look is made"

@@ -8,7 +8,7 @@ from airflow_mljobs.jobs import FailureKind, Verdict
 
 AFTER_THE_END = "A retry or a clear of this task begins it anew."
 
-AFTER_A_WATCH = "This task only watched it: mend what the reason names, and run again what started it."
+AFTER_A_WATCH = "This task only watched it: run again what started it."
 
 OUT_OF_TIME = "A retry begins it anew; if it needs longer, give the task a longer execution_timeout."
 

@@ -55,7 +55,9 @@ class OneJobOperator(JobOperator):
 
 
 class GetJobOperator(OneJobOperator):
-    """Returns a job's resource in its JSON form, without what XCom is no place for: secrets.
+    """Returns a job's resource in its JSON form, with environment values starred.
+
+    Parameters and arguments come as the service has them: a secret belongs in a secret store.
 
     :raises JobNotFound: when there is no such job.
     """

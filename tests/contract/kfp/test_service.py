@@ -75,7 +75,7 @@ def test_artifacts_of_a_compiled_pipeline_are_elsewhere(service: Service) -> Non
 def test_an_argo_workflow_in_the_first_generation(emulator: Emulator) -> None:
     """An Argo workflow runs with its parameters as texts, and its artifacts can be read."""
     task = Task()
-    run = {"pipeline_file": WORKFLOW, "parameters": {"epochs": 3}}
+    run = {"pipeline_file": WORKFLOW, "parameters": {"epochs": 3}, "pipeline_root": None}
     run_id = run_task(KFP_RUN_V1.run, task, mode="worker", **run, **FAST)["name"]
     hook = hook_of(KFP_RUN_V1)
     answer = hook.get_run(run_id)
@@ -90,7 +90,7 @@ def test_an_argo_workflow_in_the_first_generation(emulator: Emulator) -> None:
 def test_an_argo_workflow_in_the_second_generation(emulator: Emulator) -> None:
     """The second generation runs no Argo workflow, and the error says which one does."""
     with pytest.raises(InvalidJobSpec, match="runs through the API v1beta1 only"):
-        submit(KFP_RUN_V2.run, Task(), pipeline_file=WORKFLOW)
+        submit(KFP_RUN_V2.run, Task(), pipeline_file=WORKFLOW, pipeline_root=None)
 
     assert emulator.requests.count("CreateRun") == 0
 

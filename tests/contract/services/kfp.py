@@ -21,7 +21,7 @@ def _run(*, conn: str, labels: Mapping[str, str] | None = None, **kwargs: Any) -
         task_id="run",
         kfp_conn_id=conn,
         pipeline_file=kwargs.pop("pipeline_file", str(PACKAGE)),
-        pipeline_root="minio://contract/runs?region=minio",
+        pipeline_root=kwargs.pop("pipeline_root", "minio://contract/runs?region=minio"),
         # A run has no labels; the emulator reads what it is told in here.
         description=" ".join(f"{key}={value}" for key, value in (labels or {}).items()) or None,
         **kwargs,
