@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
-from airflow.sdk import DAG
+from airflow.sdk import DAG, Asset, AssetAlias
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.timeout import timeout
 
@@ -21,7 +21,7 @@ from airflow_mljobs.hooks.listing import Listing
 from airflow_mljobs.hooks.outcome import raise_unless_succeeded
 from airflow_mljobs.jobs import Failure, FailureKind, Job, JobStatus
 from airflow_mljobs.operators import kill
-from airflow_mljobs.operators.kfp import ArchiveKFPRunOperator, UnarchiveKFPRunOperator
+from airflow_mljobs.operators.kfp import ArchiveKFPRunOperator, RetryKFPRunOperator, UnarchiveKFPRunOperator
 from airflow_mljobs.operators.mlengine import UpdateMLEngineJobOperator
 from airflow_mljobs.triggers import base as triggers
 from contract.drive import Task, reborn, run_task, submit
@@ -133,6 +133,8 @@ def waiting(told: Told) -> None:
         run_task(SERVICE.run, Task(), mode="worker", labels=HANG, **FAST)
     with told.fault("list", "UNAVAILABLE", latency=9), told.failing(), timeout(1):
         submit(SERVICE.run, Task())
+    with told.fault("create", "UNAVAILABLE", latency=9), told.failing(), timeout(1):
+        submit(SERVICE.run, Task(), durable=False)
     with told.failing():
         SERVICE.run().execute_complete(Task().context, {"job": None, "error": None})
 
@@ -229,6 +231,15 @@ def watching(told: Told) -> None:
         SERVICE.sensor(running).resume_execution("__fail__", {"error": "Trigger failure"}, Task().context)
 
 
+def telling(told: Told) -> None:
+    """Tell outlets of a job that nobody knows, or that cannot be made of its output."""
+    operator: Any = SERVICE.run(outlets=[Asset.ref(name="nowhere"), AssetAlias("files")])
+    job = operator.hook.get_job(submit(SERVICE.run, Task())["name"])
+    output = {"base_output_directory": {"output_uri_prefix": "gs://contract/" + "a" * 1500}}
+    operator.custom_job["job_spec"] = operator.custom_job["job_spec"] | output
+    operator._tell_assets(Task().context | {"outlet_events": Task().outlet_events}, job)
+
+
 def looking(told: Told) -> None:
     """Get, list, cancel and delete, what there is and what there is not."""
     name = submit(SERVICE.run, Task(), labels=HANG)["name"]
@@ -243,6 +254,9 @@ def looking(told: Told) -> None:
     run_id = submit(KFP_RUN_V2.run, Task())["name"]
     for operator in (ArchiveKFPRunOperator, UnarchiveKFPRunOperator):
         operator(task_id="one", kfp_conn_id="kfp_v2beta1", run_id=run_id).execute(Task().context)
+    RetryKFPRunOperator(
+        task_id="one", kfp_conn_id="kfp_v2beta1", run_id=run_id, wait_for_completion=False
+    ).execute(Task().context)
     job_id = submit(ML_ENGINE_JOB.run, Task())["name"]
     UpdateMLEngineJobOperator(task_id="one", job_id=job_id, labels={}).execute(Task().context)
 
@@ -254,8 +268,9 @@ def reading_files(told: Told) -> None:
         with DAG("d", schedule=None, jinja_environment_kwargs={"loader": _dict_loader(files)}):
             operator = SERVICE.run()
         operator.custom_job = name  # type: ignore[attr-defined]
+        operator.render_template_fields(Task().context)
         with told.failing():
-            operator.render_template_fields(Task().context)
+            operator.execute(Task().context)
 
 
 def _dict_loader(files: dict[str, str]) -> Any:
@@ -273,6 +288,7 @@ SCENES: tuple[Callable[[Told], None], ...] = (
     killing,
     killing_while_deferred,
     watching,
+    telling,
     looking,
     reading_files,
 )

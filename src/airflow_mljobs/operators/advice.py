@@ -10,11 +10,13 @@ AFTER_THE_END = "A retry or a clear of this task begins it anew."
 
 AFTER_A_WATCH = "This task only watched it: run again what started it."
 
-OUT_OF_TIME = "A retry begins it anew; if it needs longer, give the task a longer execution_timeout."
+OUT_OF_TIME = "If time was short, raise execution_timeout. A retry begins it anew, unless it still runs."
+
+NOT_KNOWN = "Whether there is a job of it is not known: look for it by hand."
 
 AFTER_A_REFUSAL: Mapping[FailureKind, str] = {
     FailureKind.DENIED: "Give the connection's account the right to submit it, then clear the task.",
-    FailureKind.MISSING: "Look at the project, the region and whether the service is enabled there.",
+    FailureKind.MISSING: "What it names, or the place where it is looked for, is wrong: look at both.",
     FailureKind.QUOTA: "A retry may find room later; otherwise ask for more quota.",
 }
 

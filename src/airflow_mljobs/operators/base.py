@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 from airflow_mljobs.exceptions import JobError, JobTimeout
 from airflow_mljobs.jobs import GiveUp, Job, JobStatus, Poller, Verdict
 from airflow_mljobs.jobs.identity import JOB_NAME
-from airflow_mljobs.operators.advice import AFTER_THE_END, OUT_OF_TIME, when_left
+from airflow_mljobs.operators.advice import AFTER_THE_END, NOT_KNOWN, OUT_OF_TIME, when_left
 from airflow_mljobs.operators.job import JobOperator
 from airflow_mljobs.operators.kill import CANCEL_WITHIN
 from airflow_mljobs.operators.lineage import LineageJobOperator
@@ -49,8 +49,10 @@ class RunJobOperator(WaitingJobOperator, LineageJobOperator):
         try:
             job = self._obtain(context)
         except AirflowTaskTimeout as error:
-            fates = [self._cancel(name) for name in self._our_jobs(within=CANCEL_WITHIN)]
-            fate = " ".join(fates) or "No job of it was found."
+            names = self._our_jobs(within=CANCEL_WITHIN)
+            fates = [self._cancel(name) for name in names or ()]
+            nothing = "No job of it was found." if names is not None else NOT_KNOWN
+            fate = " ".join(fates) or nothing
             raise JobTimeout(
                 f"The task's deadline passed before it could wait for its job. {fate} {OUT_OF_TIME}"
             ) from error

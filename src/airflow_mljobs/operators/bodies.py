@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_mljobs.exceptions import InvalidJobSpec
@@ -28,6 +29,9 @@ class BodyOperator(JobOperator):
     bodies: ClassVar[tuple[str, ...]] = ()
     """The template fields that take one. Not Airflow's ``template_ext``, which makes a file's content of any
     text that ends so, in all fields and at any depth: of a compiled pipeline's path, of a job's argument."""
+
+    _refused: Mapping[str, InvalidJobSpec] = MappingProxyType({})
+    """Why a file was not taken, by field."""
 
     def render_template(
         self,
@@ -56,11 +60,20 @@ class BodyOperator(JobOperator):
             for field in self.bodies:
                 body = getattr(self, field)
                 if isinstance(body, str):
-                    body = self._read_body(field, body, context)
+                    try:
+                        body = self._read_body(field, body, context)
+                    except InvalidJobSpec as error:
+                        # A task that goes on with its job, or has its result to tell, needs no file any more.
+                        self._refused = {**self._refused, field: error}
                 setattr(self, field, hide_secrets(body))
 
     def body(self, field: str) -> Any:
-        """Return a body as it is sent to the service."""
+        """Return a body as it is sent to the service.
+
+        :raises InvalidJobSpec: when it names a file that holds none.
+        """
+        if field in self._refused:
+            raise self._refused[field]
         return reveal_secrets(getattr(self, field))
 
     def _read_body(self, field: str, path: str, context: Context) -> dict[str, Any]:

@@ -201,6 +201,10 @@ class RetryKFPRunOperator(OneKFPRunOperator, RunJobOperator):
         job: Job = self.hook.insist(self.hook.repeat_job, resource)
         return job
 
+    def _told(self, job: Job, attempt: Submit) -> Job:
+        self.log.info("Run %s is waited for; it is %s; page: %s", job.name, job.state, job.url)
+        return job
+
     def _active_jobs(self, *, within: float) -> list[str]:
         # The run bears no mark of this task, which knows it by its id.
         if not self._identity:

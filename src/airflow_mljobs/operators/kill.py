@@ -28,6 +28,7 @@ class KillableJobOperator(JobOperator):
         self.cancel_on_kill = cancel_on_kill
         self._identity: TaskIdentity | None = None
         self._killed = False
+        self._sent = False
 
     @property
     @abstractmethod
@@ -44,19 +45,22 @@ class KillableJobOperator(JobOperator):
             return
         until = time.monotonic() + KILLED_WITHIN
         names = self._our_jobs(within=KILLED_WITHIN / 2)
-        if not names:
+        if names is None:
+            self.log.info("Task killed: whether there is a job of it is not known; look for it by hand")
+        elif not names:
             self.log.info("Task killed: no job of it was found, and none was cancelled")
-        for name in names:
+        for name in names or ():
             # Before it, too: a process that is killed in the middle of it has said what it was about.
             self.log.info("Task killed: asking the service to %s job %s", self.hook.cancels_by, name)
             self.log.info("Task killed: %s", self._cancel(name, within=until - time.monotonic()))
 
-    def _our_jobs(self, *, within: float) -> list[str]:
+    def _our_jobs(self, *, within: float) -> list[str] | None:
+        """Return the task's jobs at work, or nothing where that cannot be known."""
         return [self._job.name] if self._job else self._active_jobs(within=within)
 
-    def _active_jobs(self, *, within: float) -> list[str]:
+    def _active_jobs(self, *, within: float) -> list[str] | None:
         if not self._identity:
-            return []
+            return None if self._sent else []
         try:
             found = self.hook.insist(
                 self.hook.find_jobs, self._identity, parent=self.parent, within=within, denied_within=within
@@ -66,7 +70,7 @@ class KillableJobOperator(JobOperator):
                 "Could not ask for jobs of this task (%s); one may be running: a retry or a clear finds it",
                 error,
             )
-            return []
+            return None
         return [a.job.name for a in found if a.job.status is JobStatus.ACTIVE]
 
     def _take(self, job: Job) -> Job:

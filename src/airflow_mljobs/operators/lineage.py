@@ -62,11 +62,23 @@ class LineageJobOperator(SubmitJobOperator):
 
     def _tell_assets(self, context: Context, job: Job) -> None:
         for outlet in self.outlets:
-            if isinstance(outlet, Asset | AssetRef):
-                context["outlet_events"][outlet].extra.update(self.lineage(job))
-            elif isinstance(outlet, AssetAlias):
-                for address in self.outputs(job):
-                    self._resolve(context, outlet, address, job)
+            try:
+                self._tell_asset(context, outlet, job)
+            except Exception as error:  # a job that is paid for is not given up for what is told of it
+                self.log.warning(
+                    "Outlet %s was not told of job %s (%s: %s); the job's result stands",
+                    outlet,
+                    job.name,
+                    type(error).__name__,
+                    error,
+                )
+
+    def _tell_asset(self, context: Context, outlet: Any, job: Job) -> None:
+        if isinstance(outlet, Asset | AssetRef):
+            context["outlet_events"][outlet].extra.update(self.lineage(job))
+        elif isinstance(outlet, AssetAlias):
+            for address in self.outputs(job):
+                self._resolve(context, outlet, address, job)
 
     def _resolve(self, context: Context, alias: AssetAlias, address: str, job: Job) -> None:
         try:

@@ -62,6 +62,8 @@ def reveal_secrets(body: Any) -> Any:
 
 def _hide(value: Any) -> Any:
     match value:
+        case Hidden():
+            return value
         case str() if value:
             return _hidden(STARS, value, mask=value)
         case Mapping():

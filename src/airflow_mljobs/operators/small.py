@@ -48,8 +48,8 @@ class OneJobOperator(JobOperator):
             if self.hook.failure_kind(error) is FailureKind.MISSING:
                 words = str(error).rstrip(".")
                 raise JobNotFound(
-                    f"There is no job {self.job_name}: {words}. Somebody deleted it, or its id, its project "
-                    "or its region is another"
+                    f"There is no job {self.job_name}: {words}. Somebody deleted it, or its id, or where it "
+                    "is looked for, is another"
                 ) from error
             raise
 

@@ -106,6 +106,7 @@ class SubmitJobOperator(BodyOperator, KillableJobOperator):
             resource = resource or self.build()
             self._refuse_when_killed()
             try:
+                self._sent = True
                 job = self.submit(resource, identity=None, attempt=only)
             except Exception as error:
                 self._refuse(error)

@@ -147,7 +147,8 @@ class JobSensor(BaseSensorOperator, WaitingJobOperator, OneJobOperator):
 
     def _must_look_again(self, look: Job | Failure) -> bool:
         doubtful = {FailureKind.MISSING, FailureKind.DENIED}
-        return self.reschedule and isinstance(look, Failure) and look.kind in doubtful
+        # Within a poke that lasts, the pauses of a service that is out of reach are kept to as everywhere.
+        return isinstance(look, Failure) and (not self.reschedule or look.kind in doubtful)
 
     def _given_up(self, name: str, verdict: Verdict, message: str) -> AirflowException:
         from airflow_mljobs.hooks.outcome import error_for
@@ -155,11 +156,14 @@ class JobSensor(BaseSensorOperator, WaitingJobOperator, OneJobOperator):
         if verdict is Verdict.TIMEOUT:
             waited = format_duration(timedelta(seconds=self.timeout))
             return AirflowSensorTimeout(
-                f"Stopped waiting for job {name}: the sensor's timeout of {waited} passed. It {self._fate}."
+                f"Stopped waiting for job {name}: the sensor's timeout of {waited} passed. It {self._fate}. "
+                "A clear of this task waits again."
             )
         gone = "It was never started, or somebody deleted it."
         fate = gone if verdict is Verdict.NOT_FOUND else f"It {self._fate}."
-        return error_for(name, verdict, message, fate=fate)
+        page = self._job.url if self._job else None
+        again = "A retry or a clear of this task looks again."
+        return error_for(name, verdict, message, fate=f"{fate} {again}", page=page)
 
     @property
     def _fate(self) -> str:

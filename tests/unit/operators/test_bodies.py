@@ -93,7 +93,7 @@ def test_a_file_that_is_no_body_is_refused(
         (tmp_path / name).write_text(text)
     dag = DAG("d", schedule=None, template_searchpath=str(tmp_path))
     with refused(field, name, rule) as caught:
-        rendered(kind, dag, **{field: name})
+        rendered(kind, dag, **{field: name}).body(field)
     assert "hunter2" not in str(caught.value)
 
 
@@ -118,3 +118,13 @@ def test_the_official_type_is_rendered(dag: DAG, kind: type[Any], field: str, of
     operator = rendered(kind, dag, **{field: official(display_name="{{ ds }}")})
 
     assert operator.body(field)["display_name"] == "2026-01-02"
+
+
+def test_who_has_a_job_needs_no_file(dag: DAG) -> None:
+    """A task is rendered though its file is gone: only a new submit is refused, not the end of a job."""
+    operator = rendered(RunCustomJobOperator, dag, custom_job="gone.yaml")
+
+    assert operator.custom_job == "gone.yaml"
+    assert operator.inputs(None) == operator.outputs(None) == []
+    with refused("custom_job", "gone.yaml", "names a file"):
+        operator.build()
