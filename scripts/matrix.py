@@ -32,10 +32,10 @@ SUITES = {"wheel": "load", "unit": "loadfile", "contract": "load"}
 The first looks from outside at an environment that holds nothing but the wheel.
 """
 
-NEEDED = ("pyproject.toml", "example_dags", "scripts", "tests")
+NEEDED = ("pyproject.toml", "docs", "example_dags", "scripts", "tests")
 """What the other tests need of the source tree; the package is not among it."""
 
-AT_ONCE = 3
+AT_ONCE = 4
 """Tests of a suite: they wait for servers and processes more than they compute."""
 
 LAST_WORDS = 5_000

@@ -7,9 +7,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import airflow_mljobs
+
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "errors.md"
-SOURCE = ROOT / "src" / "airflow_mljobs"
+SOURCE = Path(airflow_mljobs.__file__).parent
 TELLING = (
     "hooks/base.py",
     "hooks/listing.py",

@@ -141,6 +141,7 @@ def test_close(tmp_path: Path) -> None:
         job = command("1", "bash", "-c", STUBBORN.format("/gcs/bucket/leader"))
         bench.engine.start(job)
         [pid] = pids(folder, "leader")
+        bench.await_phase(job, Phase.RUNNING)
     await_that(lambda: not is_running(pid))
     assert bench.phases(job) == [Phase.PENDING, Phase.RUNNING]
     assert set(threading.enumerate()) <= before

@@ -22,6 +22,11 @@ VERTEX_AI = {
     "custom_job": ("CustomJob", ["Run", "Get", "List", "Cancel", "Delete"]),
     "notebook_execution_job": ("NotebookExecutionJob", ["Run", "Get", "List", "Delete"]),
 }
+NOUNS = {
+    "vertex_ai": [noun for noun, _ in VERTEX_AI.values()],
+    "mlengine": ["MLEngineJob"],
+    "kfp": ["KFPRun"],
+}
 KFP_VERBS = ["Get", "List", "Terminate", "Retry", "Archive", "Unarchive", "Delete"]
 
 PUBLIC = [
@@ -36,9 +41,12 @@ PUBLIC = [
     *(f"operators.mlengine:{verb}MLEngineJobOperator" for verb in ("Run", "Get", "List", "Cancel")),
     "operators.kfp:RunKFPPipelineOperator",
     *(f"operators.kfp:{verb}KFPRunOperator" for verb in KFP_VERBS),
-    *(f"triggers.vertex_ai:{noun}Trigger" for noun, _ in VERTEX_AI.values()),
-    "triggers.mlengine:MLEngineJobTrigger",
-    "triggers.kfp:KFPRunTrigger",
+    *(
+        f"{layer}s.{module}:{noun}{layer.title()}"
+        for layer in ("trigger", "sensor")
+        for module, nouns in NOUNS.items()
+        for noun in nouns
+    ),
 ]
 """The names that do not change; each ends a user's import."""
 
