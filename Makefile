@@ -14,11 +14,11 @@ export AIRFLOW__CORE__LOAD_EXAMPLES := False
 # Where bytecode is not kept, each of Airflow's processes spends half of its start on compiling.
 export PYTHONDONTWRITEBYTECODE :=
 
-# Most wait for servers more than they compute. File by file, since what a file sets up may be dear.
-SIDE_BY_SIDE := --numprocesses 5 --dist loadfile
+# These wait for servers more than they compute; those with an Airflow of their own have the machine alone.
+SIDE_BY_SIDE := --numprocesses 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs test side-by-side test-matrix wheel chaos bench screenshots lint unit contract e2e format clean
+.PHONY: help demo docs test test-matrix wheel chaos bench screenshots lint unit contract e2e format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -31,16 +31,12 @@ docs: $(VENV)/ready ## Build the documentation, to docs/_build/html; a warning i
 	$(RUN)/sphinx-build -q -W --keep-going -d $(LOCAL)/doctrees docs docs/_build/html \
 		|| { rm -rf $(LOCAL)/doctrees; exit 1; }
 
-test: $(VENV)/ready $(KFP) ## Run every check and every test
+test: $(VENV)/ready $(KFP) lint docs ## Run every check and every test
 	$(RUN)/coverage erase
 	$(RUN)/coverage run -m pytest tests/unit/jobs
 	$(RUN)/coverage report --include='src/airflow_mljobs/jobs/*' --fail-under=100 --show-missing
-	@$(MAKE) --jobs 2 side-by-side lint docs
-	$(RUN)/pytest tests/benchmarks tests/e2e tests/chaos
-
-# Those with an Airflow of their own are not among them: they have the machine alone.
-side-by-side: $(VENV)/ready $(KFP)
 	$(RUN)/pytest tests/unit tests/contract tests/docs tests/emulator tests/clients $(SIDE_BY_SIDE)
+	$(RUN)/pytest tests/benchmarks tests/e2e tests/chaos
 
 test-matrix: $(VENV)/ready ## Test the wheel on every Airflow and Python that is here (AIRFLOWS="3.1 3.3" PYTHONS="3.12")
 	@exec $(RUN)/python scripts/matrix.py $(if $(AIRFLOWS),--airflow $(AIRFLOWS)) $(if $(PYTHONS),--python $(PYTHONS))
