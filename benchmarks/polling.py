@@ -56,8 +56,7 @@ class Figures:
     :param memory: bytes by which it grew.
     :param delay_p50: seconds from a job's end to its trigger's event, the median.
     :param delay_p99: the same, of the slowest hundredth.
-    :param longest_block: of the event loop by the triggers' process, in seconds, but for collections.
-    :param longest_collection: of garbage, in seconds.
+    :param longest_block: of the event loop by the triggers' process, in seconds.
     :param longest_delay: of the event loop, whoever held it up.
     :param unseen: jobs that ended, and whose triggers had not fired at the end of the window.
     :param given_up: triggers that fired, or broke, although their job was running.
@@ -71,7 +70,6 @@ class Figures:
     delay_p50: float
     delay_p99: float
     longest_block: float
-    longest_collection: float
     longest_delay: float
     unseen: int
     given_up: int
@@ -127,7 +125,6 @@ def measure(jobs: Jobs, *, side: str, plan: Plan) -> Figures:
         delay_p50=statistics.median(delays),
         delay_p99=statistics.quantiles(delays, n=100, method="inclusive")[98],
         longest_block=report.longest_block,
-        longest_collection=report.longest_collection,
         longest_delay=report.longest_delay,
         unseen=len(ends.keys() - report.fired.keys()),
         given_up=len(too_early(report.fired, ends)) + len(report.broken),

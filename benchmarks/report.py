@@ -122,7 +122,6 @@ UNITS = (
     "delay p50 s",
     "p99 s",
     "block ms",
-    "collection ms",
     "not seen",
     "given up",
 )
@@ -156,7 +155,6 @@ def values(figures: Figures) -> list[float]:
         figures.delay_p50,
         figures.delay_p99,
         figures.longest_block * 1000,
-        figures.longest_collection * 1000,
         figures.unseen,
         figures.given_up,
     ]

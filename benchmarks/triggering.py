@@ -66,9 +66,8 @@ class Report:
 
     :param cpu: seconds of this process, all threads, user and system.
     :param memory: bytes by which its resident memory grew, at the most.
-    :param longest_block: seconds for which this process held up its event loop, at the most, but for Python's
-        own collections of garbage.
-    :param longest_collection: seconds that one of those took, at the most.
+    :param longest_block: seconds for which this process held up its event loop, at the most, be it by a
+        collection of garbage.
     :param longest_delay: seconds for which the loop was held up, whoever did it: another process on the same
         core, or the machine's host.
     :param ended: when the window ended, in seconds since 1970.
@@ -79,7 +78,6 @@ class Report:
     cpu: float = 0.0
     memory: int = 0
     longest_block: float = 0.0
-    longest_collection: float = 0.0
     longest_delay: float = 0.0
     ended: float = 0.0
     fired: dict[str, float] = field(default_factory=dict)
@@ -92,46 +90,21 @@ async def first_event(trigger: BaseTrigger) -> None:
         return
 
 
-@dataclass(frozen=True, kw_only=True)
-class Spent:
-    """What this process has spent of CPU, and of that on collecting garbage, in seconds."""
-
-    cpu: float
-    collecting: float
-
-
 @dataclass(kw_only=True)
 class Longest:
     """The longest times for which an event loop was held up."""
 
     block: float = 0.0
-    collection: float = 0.0
     delay: float = 0.0
-    _collecting: float = 0.0
-    _since: float = 0.0
 
-    def watch_collections(self) -> None:
-        """Note for how long garbage is collected, which stops every thread."""
-        gc.callbacks.append(self._collect)
+    def note(self, delay: float, *, since: float) -> None:
+        """Note a delay, of which this process caused no more than it spent of CPU in the meantime.
 
-    def _collect(self, phase: str, info: dict[str, int]) -> None:
-        if phase == "start":
-            self._since = time.process_time()
-            return
-        took = time.process_time() - self._since
-        self._collecting += took
-        self.collection = max(self.collection, took)
-
-    def spent(self) -> Spent:
-        """Return what was spent up to now."""
-        return Spent(cpu=time.process_time(), collecting=self._collecting)
-
-    def note(self, delay: float, *, since: Spent) -> None:
-        """Note a delay, of which this process caused no more than it spent of CPU in the meantime."""
+        :param delay: seconds.
+        :param since: seconds of CPU that this process had spent when it began.
+        """
         self.delay = max(self.delay, delay)
-        collecting = self._collecting - since.collecting
-        caused = min(delay, time.process_time() - since.cpu) - collecting
-        self.block = max(self.block, caused)
+        self.block = max(self.block, min(delay, time.process_time() - since))
 
 
 class TimedSelector(selectors.DefaultSelector):
@@ -140,13 +113,13 @@ class TimedSelector(selectors.DefaultSelector):
     def __init__(self) -> None:
         super().__init__()
         self.longest = Longest()
-        self._woke, self._spent = math.inf, self.longest.spent()
+        self._woke, self._spent = math.inf, time.process_time()
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Wait, as the loop does between two rounds."""
         self.longest.note(time.perf_counter() - self._woke, since=self._spent)
         found = super().select(timeout)
-        self._woke, self._spent = time.perf_counter(), self.longest.spent()
+        self._woke, self._spent = time.perf_counter(), time.process_time()
         return found
 
 
@@ -155,7 +128,7 @@ async def keep_beat(report: Report, longest: Longest, process: psutil.Process) -
     loop = asyncio.get_running_loop()
     held = process.memory_info().rss
     while True:
-        due, spent = loop.time() + BEAT, longest.spent()
+        due, spent = loop.time() + BEAT, time.process_time()
         await asyncio.sleep(BEAT)
         longest.note(loop.time() - due, since=spent)
         report.memory = max(report.memory, process.memory_info().rss - held)
@@ -183,7 +156,6 @@ async def measure(
 
     process = psutil.Process()
     longest = selector.longest = Longest()
-    longest.watch_collections()
     beat = asyncio.create_task(keep_beat(report, longest, process))
     await asyncio.sleep(0)
     spent, end = time.process_time(), asyncio.get_running_loop().time() + window
@@ -195,7 +167,6 @@ async def measure(
     await asyncio.sleep(end - asyncio.get_running_loop().time())
     report.cpu, report.ended = time.process_time() - spent, time.time()
     report.longest_block, report.longest_delay = longest.block, longest.delay
-    report.longest_collection = longest.collection
     for task in (beat, *triggers):
         task.cancel()
     await asyncio.gather(beat, *triggers, return_exceptions=True)

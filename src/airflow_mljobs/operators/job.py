@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import pkgutil
 from abc import abstractmethod
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_mljobs.exceptions import InvalidJobSpec
+from airflow_mljobs.loading import load_hook
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -52,7 +52,7 @@ class JobOperator(BaseOperator):
     @cached_property
     def hook(self) -> Any:
         """The service's hook; its client is imported here, not when the DAG is parsed."""
-        return pkgutil.resolve_name(self.hook_class)(**self.hook_params)
+        return load_hook(self.hook_class, self.hook_params)
 
     def show_page(self, context: Context, page: str | None) -> None:
         """Make the operator's link lead to a page, from now on."""

@@ -26,7 +26,8 @@ from airflow_mljobs.jobs import (
 )
 from airflow_mljobs.jobs.identity import JOB_NAME
 from airflow_mljobs.jobs.job import shorten
-from airflow_mljobs.triggers.watch import Scope, Watch, build_hook, shared_watch
+from airflow_mljobs.loading import load_hook
+from airflow_mljobs.triggers.watch import Scope, shared_watch
 
 LAST_LOOK = 60.0
 """Seconds for the look that is made at the deadline, and for a request that is under way then."""
@@ -99,7 +100,6 @@ class JobTrigger(BaseTrigger):
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def _wait(self) -> dict[str, Any]:
-        scope = Scope.of(self.job_name, hook_class=self.hook_class, hook_params=self.hook_params)
         poller = Poller(
             poll_interval=self.poll_interval,
             failure_tolerance=self.poll_failure_tolerance,
@@ -108,11 +108,19 @@ class JobTrigger(BaseTrigger):
         known: Job | None = None
         teller = Teller()
         pause = 0.0
-        async with shared_watch(scope) as watch:
+        with shared_watch(self._scope()) as watch:
             while True:
-                try:
-                    look = await self._look(watch, after=pause, known=known)
-                except TimeoutError:
+                look = await watch.look(
+                    self.job_name,
+                    after=pause,
+                    every=self.poll_interval,
+                    known=known,
+                    within=None if self.deadline is None else max(0.0, self.deadline - time.time()),
+                )
+                if look is None:
+                    # The job may have ended since it was last looked at.
+                    look = await watch.look(self.job_name, within=LAST_LOOK)
+                if look is None:
                     return self._gave_up(teller.job, poller.expire())
                 now = time.time()
                 decision = poller.after(look, now=now)
@@ -127,14 +135,8 @@ class JobTrigger(BaseTrigger):
                 # After a failure the next answer is news to the poller, whatever it is.
                 known = look if isinstance(look, Job) else None
 
-    async def _look(self, watch: Watch, *, after: float, known: Job | None) -> Job | Failure:
-        left = None if self.deadline is None else max(0.0, self.deadline - time.time())
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(left):
-                return await watch.look(self.job_name, after=after, every=self.poll_interval, known=known)
-        # The job may have ended since it was last looked at.
-        async with asyncio.timeout(LAST_LOOK):
-            return await watch.look(self.job_name)
+    def _scope(self) -> Scope:
+        return Scope.of(self.job_name, hook_class=self.hook_class, hook_params=self.hook_params)
 
     def _gave_up(self, job: Job | None, given_up: GiveUp) -> dict[str, Any]:
         error = {
@@ -148,11 +150,11 @@ class JobTrigger(BaseTrigger):
         self, teller: Teller, look: Job | Failure, decision: Finish | Wait | GiveUp, *, now: float
     ) -> None:
         if isinstance(look, Failure):
-            self.log.warning(describe_miss(self.job_name, look, decision))
+            self.logger().warning(describe_miss(self.job_name, look, decision))
             return
         self._page = look.url
         if change := teller.tell(look, now=now):
-            self.log.info(change)
+            self.logger().info(change)
 
     async def on_kill(self) -> None:
         """Cancel the job when a user killed the task, and tell what became of it."""
@@ -168,7 +170,7 @@ class JobTrigger(BaseTrigger):
             # Losing a trigger to another triggerer looks like a kill; the task is then still deferred.
             waited_for = await sync_to_async(self._ask_whether_waited_for, thread_sensitive=False)()
         except Exception as error:
-            self.log.warning(
+            self.logger().warning(
                 "Could not ask Airflow whether the task was killed (%s: %s); job %s is left running: cancel "
                 "it by hand, if it is not wanted%s",
                 type(error).__name__,
@@ -178,16 +180,16 @@ class JobTrigger(BaseTrigger):
             )
             return
         if waited_for:
-            self.log.info("Task is still deferred: job %s is left to the next triggerer", self.job_name)
+            self.logger().info("Task is still deferred: job %s is left to the next triggerer", self.job_name)
             return
         if not self.cancel_on_kill:
             words = "Task killed; job %s keeps running, as this task does not cancel it%s"
-            self.log.info(words, self.job_name, where)
+            self.logger().info(words, self.job_name, where)
             return
         try:
             outcome = await sync_to_async(self._cancel, thread_sensitive=False)()
         except Exception as error:
-            self.log.warning(
+            self.logger().warning(
                 "Task killed, but job %s could not be cancelled (%s: %s); it may still be running: cancel it "
                 "by hand%s",
                 self.job_name,
@@ -196,7 +198,7 @@ class JobTrigger(BaseTrigger):
                 where,
             )
         else:
-            self.log.info("Task killed: %s", outcome)
+            self.logger().info("Task killed: %s", outcome)
 
     def _ask_whether_waited_for(self) -> bool:
         import tenacity
@@ -239,7 +241,7 @@ class JobTrigger(BaseTrigger):
         return name
 
     def _cancel(self) -> str:
-        hook = build_hook(self.hook_class, self.hook_params)
+        hook = load_hook(self.hook_class, self.hook_params)
         try:
             look = hook.look(self.job_name)
             # A cleared task's next try may have been quicker.
@@ -249,7 +251,7 @@ class JobTrigger(BaseTrigger):
             elif look.status is not JobStatus.ACTIVE or look.state in hook.cancelling:
                 return f"job {self.job_name} is {look.state} already"
             # Before it, too: who repeats a kill ends the task's log, but not what is done here.
-            self.log.info("Task killed: asking the service to %s job %s", hook.cancels_by, self.job_name)
+            self.logger().info("Task killed: asking the service to %s job %s", hook.cancels_by, self.job_name)
             hook.insist(hook.cancel_job, self.job_name, within=CANCEL_WITHIN, denied_within=CANCEL_WITHIN)
             return f"asked the service to {hook.cancels_by} job {self.job_name}"
         finally:

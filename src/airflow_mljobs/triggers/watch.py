@@ -6,24 +6,21 @@ import asyncio
 import contextlib
 import contextvars
 import json
-import pkgutil
 import random
-import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from asgiref.sync import sync_to_async
 
 from airflow_mljobs.jobs import Failure, FailureKind, Job
+from airflow_mljobs.loading import load_hook
 
 if TYPE_CHECKING:
     from airflow_mljobs.hooks.base import JobHook
-
-_importing = threading.Lock()
 
 JITTER = 0.1
 """The share of a pause by which it is drawn out at random, so that tasks which began together part."""
@@ -36,18 +33,6 @@ HANDED_OUT = 5
 
 MOST_QUIET = 3600.0
 """Seconds for which nothing is asked because the service wants to be left alone."""
-
-
-def build_hook(hook_class: str, hook_params: Mapping[str, Any]) -> JobHook:
-    """Import a hook and make it; takes seconds the first time, and belongs in a thread.
-
-    :param hook_class: dotted path, ``module:Class``.
-    :param hook_params: its arguments.
-    """
-    # Two threads that import the clients at once meet modules half made.
-    with _importing:
-        hook: JobHook = pkgutil.resolve_name(hook_class)(**hook_params)
-    return hook
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,26 +63,32 @@ class _Wish:
     name: str
     known: Job | None
     every: float
-    answer: asyncio.Future[Job | Failure]
-    due: float
-    joins: float
+    answer: asyncio.Future[Job | Failure | None]
+    due: float = 0.0
+    joins: float = 0.0
 
     def wait(self, pause: float, *, now: float) -> None:
         self.due = now + pause * random.uniform(1.0, 1.0 + JITTER)
         # Who has met a failure has its time to wait, and joins nobody.
         self.joins = now + pause * JOINS if self.known else self.due
 
+    def give_up(self) -> None:
+        """Answer with nothing, unless there is an answer."""
+        if not self.answer.done():
+            self.answer.set_result(None)
+
 
 @dataclass(kw_only=True)
 class Watch:
     """Makes the looks that its triggers ask for, due ones together, never two requests at a time.
 
-    The hook is built, used and closed in a thread of the watch's own: credentials, connections, imports and
-    the reading of answers take their time there, and the event loop hears of what has changed.
+    Each user enters it, and it ends with the last that leaves. The hook is made, used and closed in a thread
+    of the watch's own: credentials, connections, imports and the reading of answers take their time there,
+    and the event loop hears of what has changed.
     """
 
     scope: Scope
-    users: int = 0
+    _users: int = 0
     _wishes: list[_Wish] = field(default_factory=list)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _found: deque[tuple[_Wish, Job | Failure]] = field(default_factory=deque)
@@ -107,26 +98,64 @@ class Watch:
     _thread: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(max_workers=1, thread_name_prefix="job-watch")
     )
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    _work: asyncio.Task[None] = field(init=False)
 
-    async def look(
-        self, name: str, *, after: float = 0.0, every: float = 0.0, known: Job | None = None
-    ) -> Job | Failure:
-        """Look at a job until there is something new about it, and return that.
+    def __post_init__(self) -> None:
+        # In a context of its own: in the first trigger's, all log lines would go to that task's log.
+        self._work = self._loop.create_task(self._run(), context=contextvars.Context())
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it makes no more looks."""
+        return self._work.done()
+
+    def __enter__(self) -> Self:
+        """Count another user."""
+        self._users += 1
+        return self
+
+    # Nothing is awaited in here: Airflow repeats a kill each second, and the repetition, met by an await,
+    # would take the place of the kill that on_kill is called for.
+    def __exit__(self, *_: object) -> None:
+        """Close what nobody uses any more."""
+        self._users -= 1
+        if self._users == 0:
+            if _watches.get((self._loop, self.scope)) is self:
+                del _watches[self._loop, self.scope]
+            self._work.cancel()
+            # After the request under way; nobody waits for it.
+            self._thread.submit(self._close_hook)
+            self._thread.shutdown(wait=False)
+
+    def look(
+        self,
+        name: str,
+        *,
+        after: float = 0.0,
+        every: float = 0.0,
+        known: Job | None = None,
+        within: float | None = None,
+    ) -> asyncio.Future[Job | Failure | None]:
+        """Look at a job until there is something new about it, and answer with that; or nothing, out of time.
 
         :param name: the job.
         :param after: seconds until the first look.
         :param every: seconds between the later ones.
         :param known: what is not new; nothing: the first look's answer is.
+        :param within: seconds for all of it.
         """
-        loop = asyncio.get_running_loop()
-        wish = _Wish(name=name, known=known, every=every, answer=loop.create_future(), due=0.0, joins=0.0)
-        wish.wait(after, now=loop.time())
+        # Not a coroutine: thousands wait here, and each object of theirs is gone through at each collection.
+        wish = _Wish(name=name, known=known, every=every, answer=self._loop.create_future())
+        wish.wait(after, now=self._loop.time())
+        if within is not None:
+            timer = self._loop.call_later(within, wish.give_up)
+            wish.answer.add_done_callback(lambda _: timer.cancel())
         self._wishes.append(wish)
         self._news.set()
-        return await wish.answer
+        return wish.answer
 
-    async def run(self) -> None:
-        """Make looks for as long as anybody asks; ends when cancelled."""
+    async def _run(self) -> None:
         try:
             while True:
                 await self._round()
@@ -136,19 +165,18 @@ class Watch:
                 wish.answer.set_exception(RuntimeError("the watch of this job has ended"))
 
     async def _round(self) -> None:
-        loop = asyncio.get_running_loop()
         self._news.clear()
         self._wishes = self._open()
         due = min((wish.due for wish in self._wishes), default=None)
         if due is not None:
             due = max(due, self._quiet_until)
-        if due is None or due > loop.time():
+        if due is None or due > self._loop.time():
             # Not wait_for, which on Python 3.11 loses a cancellation that meets the news.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(due):
                     await self._news.wait()
             return
-        now = loop.time()
+        now = self._loop.time()
         await self._look_at([wish for wish in self._wishes if wish.joins <= now])
 
     def _open(self) -> list[_Wish]:
@@ -158,7 +186,7 @@ class Watch:
         # Not asyncio.to_thread: what the hook asks of Airflow (its connection) finds its way back to
         # this event loop only from a thread that asgiref started.
         ask = sync_to_async(self._ask, thread_sensitive=False, executor=self._thread)
-        asking = asyncio.ensure_future(ask(wishes, asyncio.get_running_loop()))
+        asking = asyncio.ensure_future(ask(wishes))
         asking.add_done_callback(lambda _: self._arrived.set())
         try:
             while not asking.done() or self._found:
@@ -169,13 +197,12 @@ class Watch:
         finally:
             asking.cancel()
         if error := asking.exception():
-            # The hook could not be built: its connection or its credentials. Worth minutes, not an hour.
+            # The hook could not be made: its connection or its credentials. Worth minutes, not an hour.
             failure = Failure(kind=FailureKind.DENIED, message=f"{type(error).__name__}: {error}"[:500])
             self._found.extend((wish, failure) for wish in wishes)
             await self._hand_out()
 
     async def _hand_out(self) -> None:
-        loop = asyncio.get_running_loop()
         while self._found:
             for _ in range(min(HANDED_OUT, len(self._found))):
                 wish, look = self._found.popleft()
@@ -183,12 +210,12 @@ class Watch:
                     wish.answer.set_result(look)
                 if isinstance(look, Failure) and look.retry_after:
                     quiet = min(look.retry_after, MOST_QUIET)
-                    self._quiet_until = max(self._quiet_until, loop.time() + quiet)
+                    self._quiet_until = max(self._quiet_until, self._loop.time() + quiet)
             await asyncio.sleep(0)
 
-    def _ask(self, wishes: list[_Wish], loop: asyncio.AbstractEventLoop) -> None:
+    def _ask(self, wishes: list[_Wish]) -> None:
         if self._hook is None:
-            self._hook = build_hook(self.scope.hook_class, json.loads(self.scope.hook_params))
+            self._hook = load_hook(self.scope.hook_class, json.loads(self.scope.hook_params))
         begin = time.monotonic()
         by_name = {wish.name: wish for wish in wishes}
         others: dict[str, list[_Wish]] = {}
@@ -202,42 +229,22 @@ class Watch:
                 else:
                     self._found.append((wish, look))
                     if len(self._found) == 1:  # otherwise they are being handed out
-                        loop.call_soon_threadsafe(self._arrived.set)
-
-    def close(self) -> None:
-        """Close the hook's connections, after the request under way; nobody waits for it."""
-        self._thread.submit(self._close_hook)
-        self._thread.shutdown(wait=False)
+                        self._loop.call_soon_threadsafe(self._arrived.set)
 
     def _close_hook(self) -> None:
         if self._hook is not None:
             self._hook.close()
 
 
-_watches: dict[tuple[asyncio.AbstractEventLoop, Scope], tuple[Watch, asyncio.Task[None]]] = {}
+_watches: dict[tuple[asyncio.AbstractEventLoop, Scope], Watch] = {}
 
 
-@contextlib.asynccontextmanager
-async def shared_watch(scope: Scope) -> AsyncIterator[Watch]:
-    """Give out the watch of a scope: made for the first trigger that asks, closed after the last.
+def shared_watch(scope: Scope) -> Watch:
+    """Return the watch of a scope, made for the first trigger that asks and closed after the last.
 
     :param scope: what the triggers have in common.
     """
     key = (asyncio.get_running_loop(), scope)
-    if key not in _watches or _watches[key][1].done():
-        made = Watch(scope=scope)
-        # In a context of its own: in the first trigger's, all log lines would go to that task's log.
-        _watches[key] = (made, key[0].create_task(made.run(), context=contextvars.Context()))
-    watch, task = entry = _watches[key]
-    watch.users += 1
-    try:
-        yield watch
-    finally:
-        # Nothing is awaited in here: Airflow repeats a kill each second, and the repetition, met by an
-        # await, would take the place of the kill that on_kill is called for.
-        watch.users -= 1
-        if watch.users == 0:
-            if _watches.get(key) is entry:
-                del _watches[key]
-            task.cancel()
-            watch.close()
+    if key not in _watches or _watches[key].has_ended:
+        _watches[key] = Watch(scope=scope)
+    return _watches[key]

@@ -37,17 +37,19 @@ def start(task_id: str, *command: str) -> RunCustomJobOperator:
 def wait(task_id: str, *, after: RunCustomJobOperator, **settings: Any) -> None:
     """Wait for a job that another task started."""
     job = f"{{{{ ti.xcom_pull('{after.task_id}').name }}}}"
-    sensor = CustomJobSensor(task_id=task_id, region=REGION, custom_job_id=job, poke_interval=1, **settings)
+    sensor = CustomJobSensor(task_id=task_id, region=REGION, custom_job_id=job, **settings)
     after >> sensor
 
 
 with DAG("sensors", schedule=None, catchup=False):
     failing = start("failing", "sh", "-c", "sleep 2; exit 3")
-    wait("soft", after=failing, soft_fail=True, deferrable=True)
+    wait("soft", after=failing, soft_fail=True, deferrable=True, poke_interval=1)
     lasting = start("lasting", "sleep", "3600")
     wait(
         "out_of_time",
         after=lasting,
+        # Airflow takes a worker that is still ending when its task is poked anew for a loss, and retries.
+        poke_interval=6,
         timeout=4,
         retries=2,
         retry_delay=timedelta(seconds=1),

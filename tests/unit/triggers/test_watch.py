@@ -101,7 +101,7 @@ async def soon(look: Any) -> None:
 
 async def test_triggers_of_one_scope_share_a_hook_and_a_request() -> None:
     """Looks that are due together are one request, through one hook, which is closed after the last user."""
-    async with shared_watch(SCOPE) as one, shared_watch(SCOPE) as other:
+    with shared_watch(SCOPE) as one, shared_watch(SCOPE) as other:
         assert one is other
         looks = await asyncio.gather(*(one.look(f"{NAME}{n}") for n in range(5)))
     await soon(lambda: Ledger.made[0].closed.is_set())
@@ -114,8 +114,8 @@ async def test_triggers_of_one_scope_share_a_hook_and_a_request() -> None:
 async def test_only_news_is_told() -> None:
     """A job that stays as it is known to be is looked at again and again, and told of once it has changed."""
     known = make_job(JobStatus.ACTIVE, name=NAME)
-    async with shared_watch(SCOPE) as watch:
-        look = asyncio.create_task(watch.look(NAME, every=0.001, known=known))
+    with shared_watch(SCOPE) as watch:
+        look = watch.look(NAME, every=0.001, known=known)
         await soon(lambda: len(Ledger.batches) > 10)
         assert not look.done()
         Ledger.ended.add(NAME)
@@ -126,11 +126,11 @@ async def test_only_news_is_told() -> None:
 async def test_looks_of_one_scope_come_to_keep_step() -> None:
     """Jobs whose waits began at different moments are soon looked at in one request."""
     names = [f"{NAME}{number}" for number in range(10)]
-    async with shared_watch(SCOPE) as watch:
+    with shared_watch(SCOPE) as watch:
         looks = []
         for name in names:
             known = make_job(JobStatus.ACTIVE, name=name)
-            looks.append(asyncio.create_task(watch.look(name, every=0.2, known=known)))
+            looks.append(watch.look(name, every=0.2, known=known))
             await asyncio.sleep(0.02)
         await soon(lambda: sorted(Ledger.batches[-1]) == names)
         settled = len(Ledger.batches)
@@ -151,9 +151,9 @@ async def test_a_burst_of_news_lets_others_have_their_turn() -> None:
             turns += 1
             await asyncio.sleep(0)
 
-    async with shared_watch(SCOPE) as watch:
+    with shared_watch(SCOPE) as watch:
         Ledger.open_gate.clear()
-        looks = [asyncio.create_task(watch.look(f"{NAME}{number}")) for number in range(1000)]
+        looks = [watch.look(f"{NAME}{number}") for number in range(1000)]
         await soon(lambda: Ledger.batches)
         meanwhile = asyncio.create_task(others())
         told: list[int] = []
@@ -180,7 +180,7 @@ async def test_a_job_that_ends_at_the_deadline_has_ended() -> None:
 async def test_another_scope_has_a_watch_of_its_own() -> None:
     """Jobs of another project are asked for by another hook."""
     elsewhere = Scope.of(NAME.replace("projects/", "projects/x"), hook_class=SCOPE.hook_class, hook_params={})
-    async with shared_watch(SCOPE) as one, shared_watch(elsewhere) as other:
+    with shared_watch(SCOPE) as one, shared_watch(elsewhere) as other:
         assert one is not other
 
 
@@ -189,7 +189,7 @@ async def test_two_users_that_leave_at_any_moment(ticks: int) -> None:
     """A user that comes and goes in the same moments as another leaves nothing that hangs."""
 
     async def user() -> None:
-        async with shared_watch(SCOPE) as watch:
+        with shared_watch(SCOPE) as watch:
             await watch.look(NAME, after=60)
 
     first = asyncio.create_task(user())
@@ -208,7 +208,7 @@ async def test_two_users_that_leave_at_any_moment(ticks: int) -> None:
 async def test_a_service_that_wants_rest_has_it() -> None:
     """While a service has asked to be left alone, neither old triggers nor new ones ask it anything."""
     Ledger.refusals[NAME] = Failure(kind=FailureKind.QUOTA, message="later", retry_after=0.4)
-    async with shared_watch(SCOPE) as watch:
+    with shared_watch(SCOPE) as watch:
         begin = time.monotonic()
         await watch.look(NAME)
         Ledger.refusals.clear()
@@ -221,8 +221,8 @@ async def test_a_service_that_wants_rest_has_it() -> None:
 
 async def test_who_met_a_failure_joins_nobody() -> None:
     """A pause after a failure is kept, though others ask the service in the meantime."""
-    async with shared_watch(SCOPE) as watch:
-        patient = asyncio.create_task(watch.look(NAME, after=0.5))
+    with shared_watch(SCOPE) as watch:
+        patient = watch.look(NAME, after=0.5)
         await asyncio.sleep(0.3)  # beyond half of it, from where on others are joined
         await watch.look(f"{NAME}2")
         assert Ledger.batches == [[f"{NAME}2"]]
@@ -250,11 +250,11 @@ async def test_a_watch_that_ends_tells_everybody(monkeypatch: pytest.MonkeyPatch
     async def end(*_: object) -> None:
         raise asyncio.CancelledError
 
-    async with shared_watch(SCOPE) as watch:
+    with shared_watch(SCOPE) as watch:
         monkeypatch.setattr(watch, "_look_at", end)
         with pytest.raises(RuntimeError, match="has ended"):
             await watch.look(NAME)
-        async with shared_watch(SCOPE) as fresh:
+        with shared_watch(SCOPE) as fresh:
             assert fresh is not watch
             assert isinstance(await fresh.look(NAME), Job)
 
@@ -262,7 +262,7 @@ async def test_a_watch_that_ends_tells_everybody(monkeypatch: pytest.MonkeyPatch
 async def test_a_hook_that_cannot_be_made_is_a_refusal() -> None:
     """A connection that is missing is told as such, and borne for as long as a refusal is."""
     scope = Scope.of(NAME, hook_class=SCOPE.hook_class, hook_params={"nonsense": 1})
-    async with shared_watch(scope) as watch:
+    with shared_watch(scope) as watch:
         look = await watch.look(NAME)
 
     assert isinstance(look, Failure)
