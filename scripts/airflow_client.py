@@ -14,6 +14,16 @@ BUSY = 20
 """How often a request is sent while others write: SQLite has one writer, and lets nobody wait for long."""
 
 
+def is_healthy(url: str) -> bool:
+    """Whether an Airflow answers, and each of its servers has told of itself lately."""
+    try:
+        health = requests.get(f"{url}/api/v2/monitor/health", timeout=5).json()
+    except (requests.RequestException, ValueError):
+        return False
+    told_of = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+    return all(health.get(part, {}).get("status") == "healthy" for part in told_of)
+
+
 class AirflowClient:
     """A user's session.
 

@@ -15,9 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import requests
-
-from airflow_client import AirflowClient
+from airflow_client import AirflowClient, is_healthy
 from emulator_server import EmulatorServer
 from postgresql import postgresql
 from processes import Server, Servers, free_port, wait_until
@@ -114,12 +112,7 @@ class Stack:
         def is_up() -> bool:
             for server in servers:
                 server.check()
-            try:
-                health = requests.get(f"{self.url}/api/v2/monitor/health", timeout=5).json()
-            except (requests.RequestException, ValueError):
-                return False
-            told_of = ("metadatabase", "scheduler", "triggerer", "dag_processor")
-            return all(health.get(part, {}).get("status") == "healthy" for part in told_of)
+            return is_healthy(self.url)
 
         return is_up
 
