@@ -136,8 +136,8 @@ class Stack:
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__PARALLELISM": "6",
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-            # A worker's end is noticed at its next heartbeat. A trigger that fires before makes Airflow fail
-            # the try, and jobs on this machine take less than the five seconds of the default.
+            # A worker's end is noticed at its next heartbeat, and triggers wait for that; jobs on this
+            # machine take less than the five seconds of the default.
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__API__HOST": "127.0.0.1",

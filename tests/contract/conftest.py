@@ -29,6 +29,8 @@ def shared_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulat
             kfp = {"conn_type": "kfp", "host": emulator.http_url, "extra": extra}
             patch.setenv(f"AIRFLOW_CONN_KFP_{api.upper()}", json.dumps(kfp))
         patch.setenv("AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT", json.dumps(connection))
+        # There is no worker whose end a trigger must outlast.
+        patch.setenv("AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL", "0")
         yield emulator
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import metadata
 
 from packaging.requirements import Requirement
+
 from pages import ROOT
 
 DISTRIBUTION = "airflow-provider-mljobs"

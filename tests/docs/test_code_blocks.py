@@ -11,9 +11,9 @@ import commands
 import pytest
 import yaml
 from dag_files import parsed
-from pages import PAGES, SHOWN_ONLY, Block, blocks
 
 from airflow_mljobs.emulator.server import Emulator
+from pages import PAGES, SHOWN_ONLY, Block, blocks
 
 BLOCKS = [block for page in PAGES for block in blocks(page) if block.language != SHOWN_ONLY]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from dag_files import parsed
+
 from pages import ROOT
 
 EXAMPLES = sorted((ROOT / "example_dags").glob("*.py"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import pytest
+
 from pages import PAGES, ROOT, links
 
 README = ROOT / "README.md"

@@ -9,6 +9,7 @@ import warnings
 from typing import Any
 
 import pytest
+
 from pages import ROOT, tables
 
 TABLES = dict(tables(ROOT / "docs" / "moving-over.md"))

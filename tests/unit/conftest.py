@@ -13,3 +13,9 @@ def google_connection(monkeypatch: pytest.MonkeyPatch) -> None:
         '{"conn_type": "google_cloud_platform", "extra": {"project": "the-project"}}',
     )
     monkeypatch.setenv("VERTEX_AI_EMULATOR_HOST", "localhost:1")
+
+
+@pytest.fixture(autouse=True)
+def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tell triggers that there is no worker whose end they must outlast."""
+    monkeypatch.setenv("AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL", "0")

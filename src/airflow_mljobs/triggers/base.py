@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, ClassVar
 
+from airflow.providers.common.compat.sdk import conf
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
@@ -34,6 +35,9 @@ LAST_LOOK = 60.0
 
 ASK_WITHIN = 8.0
 """Seconds for asking Airflow whether a task was killed."""
+
+WORKER_ENDS_WITHIN = 1.5
+"""Heartbeats of a worker within which Airflow notices that the one that deferred the task has ended."""
 
 CANCEL_WITHIN = 20.0
 """Seconds for a cancel and its repeats; Airflow gives a killed trigger 30 for both."""
@@ -91,8 +95,10 @@ class JobTrigger(BaseTrigger):
 
         Below Airflow 3.3, to be cancelled while waiting may be a kill, and cancel the job; see `on_kill`.
         """
+        begin = time.monotonic()
         try:
             event = await self._wait()
+            await self._outlast_worker(begin)
         except asyncio.CancelledError:
             if not TRIGGERS_HEAR_KILLS:
                 await self.on_kill()
@@ -134,6 +140,13 @@ class JobTrigger(BaseTrigger):
                         pause = seconds
                 # After a failure the next answer is news to the poller, whatever it is.
                 known = look if isinstance(look, Job) else None
+
+    @staticmethod
+    async def _outlast_worker(begin: float) -> None:
+        # Airflow takes a task for lost that is resumed before it has noticed that the worker ended: the try
+        # fails, and its log just stops.
+        pause = WORKER_ENDS_WITHIN * conf.getfloat("workers", "min_heartbeat_interval")
+        await asyncio.sleep(begin + pause - time.monotonic())
 
     def _scope(self) -> Scope:
         return Scope.of(self.job_name, hook_class=self.hook_class, hook_params=self.hook_params)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any, ClassVar, NoReturn
 
 import pytest
@@ -70,6 +71,16 @@ async def test_an_ended_job_is_the_event(status: JobStatus, monkeypatch: pytest.
     """The event carries the job as it ended, and no error."""
     ended = make_job(status)
     assert {"job": ended.to_dict(), "error": None} == await event_of(ended, monkeypatch)
+
+
+async def test_an_event_outlasts_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job's end is told once Airflow has noticed that of the worker which deferred the task."""
+    monkeypatch.setenv("AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL", "0.2")
+    begin = time.monotonic()
+
+    await event_of(make_job(JobStatus.SUCCEEDED), monkeypatch)
+
+    assert time.monotonic() - begin >= 0.3
 
 
 async def test_a_deadline_is_told_with_the_last_look(monkeypatch: pytest.MonkeyPatch) -> None:
