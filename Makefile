@@ -21,7 +21,7 @@ SIDE_BY_SIDE := --numprocesses 3
 .PHONY: help demo docs test test-matrix wheel chaos bench screenshots lint unit contract e2e format clean
 
 help: ## List the targets
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
+	@grep -hE '^[a-z0-9 -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 19
 
 demo: $(VENV)/ready $(KFP) ## Run the example DAGs for real: Airflow, emulator and jobs on this machine (KEEP=1 leaves it up)
 	@exec $(RUN)/python scripts/demo.py $(if $(KEEP),--keep)
