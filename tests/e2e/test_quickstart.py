@@ -87,6 +87,8 @@ def test_a_first_dag_in_an_airflow_of_ones_own(airflow: AirflowClient, ports: di
 
     job, report = (airflow.xcom(*run, task_id) for task_id in ("run", "report"))
     assert airflow.run_state(*run) == "success"
+    # By Airflow's own settings, too, its one try is not taken for lost.
+    assert airflow.tasks(*run)["run"]["try_number"] == 1
     assert job["state"] == report["state"] == "JOB_STATE_SUCCEEDED"
     assert 0.5 < report["accuracy"] <= 1
     assert job["url"].startswith(f"http://localhost:{ports['8471']}/")
