@@ -13,30 +13,32 @@ from typing import Any
 _importing = threading.Lock()
 
 
-def load_hook(hook_class: str, hook_params: Mapping[str, Any]) -> Any:
+def load_hook(hook_class: str, hook_params: Mapping[str, Any], *, freeze: bool = False) -> Any:
     """Import a hook and make it; takes seconds the first time, and in a triggerer belongs in a thread.
 
     :param hook_class: dotted path, ``module:Class``.
     :param hook_params: its arguments.
+    :param freeze: whether an import keeps all that is there by then out of later collections of garbage, in a
+        process that lives long; of that, what others leave in cycles is kept for good, too.
     """
     # Two threads that import the clients at once meet modules half made.
     with _importing:
         is_loaded = hook_class.partition(":")[0] in sys.modules
-        with contextlib.nullcontext() if is_loaded else _for_good():
+        with contextlib.nullcontext() if is_loaded else _without_collections():
             made = pkgutil.resolve_name(hook_class)
-        return made(**hook_params)
+        if freeze and not is_loaded:
+            gc.freeze()
+    return made(**hook_params)
 
 
 @contextlib.contextmanager
-def _for_good() -> Iterator[None]:
-    # A collection of garbage stops all threads, the event loop's too. The clients are some 200,000 objects:
-    # to go through them takes a tenth of a second, several times while they are imported and ever again
-    # after, and finds nothing, since what is imported stays.
+def _without_collections() -> Iterator[None]:
+    # A collection stops all threads, the event loop's too. The clients are some 200,000 objects: to go
+    # through them takes a tenth of a second, several times during the import, and finds next to nothing.
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
         if was_enabled:
             gc.enable()

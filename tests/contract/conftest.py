@@ -31,6 +31,7 @@ def shared_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulat
         patch.setenv("AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT", json.dumps(connection))
         # There is no worker whose end a trigger must outlast.
         patch.setenv("AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL", "0")
+        patch.setattr("airflow_mljobs.triggers.base.WORKER_TOLD_WITHIN", 0.0)
         yield emulator
 
 

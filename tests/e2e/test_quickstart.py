@@ -1,4 +1,4 @@
-"""A user's own Airflow on the emulator, started by the commands of the quick start and by nothing else."""
+"""A user's own Airflow on the emulator, started by the quick start's commands on ports of ours."""
 
 from __future__ import annotations
 
@@ -79,6 +79,7 @@ def airflow(tmp_path: Path, ports: dict[str, str]) -> Iterator[AirflowClient]:
         servers.stop()
 
 
+@pytest.mark.timeout(400)  # more than the waits of its steps, each of which says what it waited for
 def test_a_first_dag_in_an_airflow_of_ones_own(airflow: AirflowClient, ports: dict[str, str]) -> None:
     """A copy of an example, with an id of its own, trains on the emulator, which shows the job's page."""
     run = "my_first", airflow.trigger("my_first")

@@ -17,5 +17,6 @@ def google_connection(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tell triggers that there is no worker whose end they must outlast."""
+    """Have triggers wait for the end of no worker, as there is none."""
     monkeypatch.setenv("AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL", "0")
+    monkeypatch.setattr("airflow_mljobs.triggers.base.WORKER_TOLD_WITHIN", 0.0)

@@ -29,6 +29,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     name = f"hook_of_{tmp_path.name.replace('-', '_')}"
     (tmp_path / f"{name}.py").write_text(HOOK)
     monkeypatch.syspath_prepend(tmp_path)
+    gc.unfreeze()
     yield name
     gc.enable()
     gc.unfreeze()
@@ -42,22 +43,27 @@ def test_a_hook_is_made_from_its_path(module: str) -> None:
 
 
 def test_imports_are_not_gone_through(module: str) -> None:
-    """Garbage is not collected while a hook's module is imported, and never looked for in it later."""
-    before = gc.get_freeze_count()
-
-    hook = load_hook(f"{module}:Hook", {})
+    """While a hook's module is imported no garbage is collected, and later none is looked for in it."""
+    hook = load_hook(f"{module}:Hook", {}, freeze=True)
 
     assert not vars(hook)["collects"]
     assert gc.isenabled()
-    assert gc.get_freeze_count() > before
+    assert gc.get_freeze_count() > 0
+
+
+def test_nothing_is_frozen_for_others(module: str) -> None:
+    """A process that did not ask for it keeps nothing from being collected."""
+    load_hook(f"{module}:Hook", {})
+
+    assert gc.get_freeze_count() == 0
 
 
 def test_only_an_import_freezes(module: str) -> None:
     """A hook whose module is there keeps nothing from being collected that others have made since."""
-    load_hook(f"{module}:Hook", {})
+    load_hook(f"{module}:Hook", {}, freeze=True)
     gc.unfreeze()
 
-    load_hook(f"{module}:Hook", {})
+    load_hook(f"{module}:Hook", {}, freeze=True)
 
     assert gc.get_freeze_count() == 0
 
@@ -72,8 +78,9 @@ def test_who_collects_by_himself_still_does(module: str) -> None:
 
 
 def test_a_failed_import_leaves_collections_on(module: str) -> None:
-    """After a hook that is not there garbage is collected as before."""
+    """After a hook that is not there garbage is collected as before, and looked for everywhere."""
     with pytest.raises(ModuleNotFoundError):
-        load_hook(f"{module}_elsewhere:Hook", {})
+        load_hook(f"{module}_elsewhere:Hook", {}, freeze=True)
 
     assert gc.isenabled()
+    assert gc.get_freeze_count() == 0

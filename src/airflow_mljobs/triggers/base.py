@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import conf
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -30,14 +30,17 @@ from airflow_mljobs.jobs.job import shorten
 from airflow_mljobs.loading import load_hook
 from airflow_mljobs.triggers.watch import Scope, shared_watch
 
+if TYPE_CHECKING:
+    from airflow_mljobs.hooks.base import JobHook
+
 LAST_LOOK = 60.0
 """Seconds for the look that is made at the deadline, and for a request that is under way then."""
 
 ASK_WITHIN = 8.0
 """Seconds for asking Airflow whether a task was killed."""
 
-WORKER_ENDS_WITHIN = 1.5
-"""Heartbeats of a worker within which Airflow notices that the one that deferred the task has ended."""
+WORKER_TOLD_WITHIN = 2.5
+"""Seconds from a worker's last heartbeat until the scheduler knows that it has ended."""
 
 CANCEL_WITHIN = 20.0
 """Seconds for a cancel and its repeats; Airflow gives a killed trigger 30 for both."""
@@ -95,10 +98,13 @@ class JobTrigger(BaseTrigger):
 
         Below Airflow 3.3, to be cancelled while waiting may be a kill, and cancel the job; see `on_kill`.
         """
-        begin = time.monotonic()
+        heartbeat = conf.getint("workers", "min_heartbeat_interval")
+        worker_is_gone = time.monotonic() + heartbeat + WORKER_TOLD_WITHIN
         try:
             event = await self._wait()
-            await self._outlast_worker(begin)
+            # A worker's end is noticed at its next heartbeat. Airflow takes a task for lost that is at work
+            # again by then: the try fails, and its log just stops.
+            await asyncio.sleep(worker_is_gone - time.monotonic())
         except asyncio.CancelledError:
             if not TRIGGERS_HEAR_KILLS:
                 await self.on_kill()
@@ -141,13 +147,6 @@ class JobTrigger(BaseTrigger):
                 # After a failure the next answer is news to the poller, whatever it is.
                 known = look if isinstance(look, Job) else None
 
-    @staticmethod
-    async def _outlast_worker(begin: float) -> None:
-        # Airflow takes a task for lost that is resumed before it has noticed that the worker ended: the try
-        # fails, and its log just stops.
-        pause = WORKER_ENDS_WITHIN * conf.getfloat("workers", "min_heartbeat_interval")
-        await asyncio.sleep(begin + pause - time.monotonic())
-
     def _scope(self) -> Scope:
         return Scope.of(self.job_name, hook_class=self.hook_class, hook_params=self.hook_params)
 
@@ -162,6 +161,7 @@ class JobTrigger(BaseTrigger):
     def _tell(
         self, teller: Teller, look: Job | Failure, decision: Finish | Wait | GiveUp, *, now: float
     ) -> None:
+        # The class's logger: one of each trigger's own would be seven objects more for each that waits.
         if isinstance(look, Failure):
             self.logger().warning(describe_miss(self.job_name, look, decision))
             return
@@ -254,7 +254,7 @@ class JobTrigger(BaseTrigger):
         return name
 
     def _cancel(self) -> str:
-        hook = load_hook(self.hook_class, self.hook_params)
+        hook: JobHook = load_hook(self.hook_class, self.hook_params)
         try:
             look = hook.look(self.job_name)
             # A cleared task's next try may have been quicker.

@@ -31,6 +31,8 @@ JOINS = 0.5
 HANDED_OUT = 5
 """How many answers are handed out before others get their turn on the event loop: each is a line in a log."""
 
+ENDED = "the watch of this job has ended"
+
 MOST_QUIET = 3600.0
 """Seconds for which nothing is asked because the service wants to be left alone."""
 
@@ -58,7 +60,7 @@ class Scope:
         )
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, slots=True)
 class _Wish:
     name: str
     known: Job | None
@@ -145,6 +147,8 @@ class Watch:
         :param known: what is not new; nothing: the first look's answer is.
         :param within: seconds for all of it.
         """
+        if self._work.done():
+            raise RuntimeError(ENDED)
         # Not a coroutine: thousands wait here, and each object of theirs is gone through at each collection.
         wish = _Wish(name=name, known=known, every=every, answer=self._loop.create_future())
         wish.wait(after, now=self._loop.time())
@@ -162,7 +166,7 @@ class Watch:
         finally:
             # However this ends: who still waits must hear of it, and not wait for ever.
             for wish in self._open():
-                wish.answer.set_exception(RuntimeError("the watch of this job has ended"))
+                wish.answer.set_exception(RuntimeError(ENDED))
 
     async def _round(self) -> None:
         self._news.clear()
@@ -215,7 +219,8 @@ class Watch:
 
     def _ask(self, wishes: list[_Wish]) -> None:
         if self._hook is None:
-            self._hook = load_hook(self.scope.hook_class, json.loads(self.scope.hook_params))
+            hook_params = json.loads(self.scope.hook_params)
+            self._hook = load_hook(self.scope.hook_class, hook_params, freeze=True)
         begin = time.monotonic()
         by_name = {wish.name: wish for wish in wishes}
         others: dict[str, list[_Wish]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from typing import Any, ClassVar, NoReturn
@@ -12,6 +13,7 @@ from unit_samples import NAME, make_job
 from airflow_mljobs.hooks.base import JobHook
 from airflow_mljobs.hooks.lists import Page, Question
 from airflow_mljobs.jobs import Attempt, FailureKind, Job, JobStatus, Progress, TaskIdentity
+from airflow_mljobs.triggers import base as module
 from airflow_mljobs.triggers.base import JobTrigger
 
 LONG = 50_000
@@ -75,12 +77,41 @@ async def test_an_ended_job_is_the_event(status: JobStatus, monkeypatch: pytest.
 
 async def test_an_event_outlasts_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """A job's end is told once Airflow has noticed that of the worker which deferred the task."""
-    monkeypatch.setenv("AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL", "0.2")
+    monkeypatch.setattr(module, "WORKER_TOLD_WITHIN", 0.3)
     begin = time.monotonic()
 
     await event_of(make_job(JobStatus.SUCCEEDED), monkeypatch)
 
     assert time.monotonic() - begin >= 0.3
+
+
+async def test_a_later_end_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wait for the worker counts from the trigger's start, and not from the job's end."""
+    monkeypatch.setattr(module, "WORKER_TOLD_WITHIN", 1.0)
+    monkeypatch.setattr(MemoryHook, "answer", make_job(), raising=False)
+    trigger = MemoryTrigger(job_name=NAME, hook_params={}, poll_interval=0.001)
+    waiting = asyncio.ensure_future(anext(trigger.run()))
+    await asyncio.sleep(1.0)
+
+    MemoryHook.answer = make_job(JobStatus.SUCCEEDED)
+
+    begin = time.monotonic()
+    await waiting
+    assert time.monotonic() - begin < 0.9
+
+
+async def test_a_kill_is_heard_while_the_worker_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trigger that has its event, and waits to tell it, can be cancelled."""
+    monkeypatch.setattr(module, "WORKER_TOLD_WITHIN", 60.0)
+    monkeypatch.setattr(MemoryHook, "answer", make_job(JobStatus.SUCCEEDED), raising=False)
+    trigger = MemoryTrigger(job_name=NAME, hook_params={}, poll_interval=0.001)
+    waiting = asyncio.ensure_future(anext(trigger.run()))
+    await asyncio.sleep(0.1)
+
+    waiting.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
 
 
 async def test_a_deadline_is_told_with_the_last_look(monkeypatch: pytest.MonkeyPatch) -> None:
