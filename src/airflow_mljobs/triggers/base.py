@@ -39,7 +39,7 @@ LAST_LOOK = 60.0
 ASK_WITHIN = 8.0
 """Seconds for asking Airflow whether a task was killed."""
 
-WORKER_TOLD_WITHIN = 2.5
+WORKER_TOLD_WITHIN = 1.5
 """Seconds from a worker's last heartbeat until the scheduler knows that it has ended."""
 
 CANCEL_WITHIN = 20.0
