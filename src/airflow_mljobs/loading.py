@@ -10,7 +10,8 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-_importing = threading.Lock()
+# Reentrant: a kill comes in the middle of an import, in the same thread, and asks for the hook, too.
+_importing = threading.RLock()
 
 
 def load_hook(hook_class: str, hook_params: Mapping[str, Any], *, freeze: bool = False) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,17 @@ class Hook:
     def __init__(self, *, place="here"):
         self.place = place
         self.collects = COLLECTS
+"""
+
+
+KILLED = """
+import signal
+
+signal.raise_signal(signal.SIGTERM)
+
+
+class Hook:
+    pass
 """
 
 
@@ -84,3 +96,27 @@ def test_a_failed_import_leaves_collections_on(module: str) -> None:
 
     assert gc.isenabled()
     assert gc.get_freeze_count() == 0
+
+
+@pytest.mark.timeout(20)
+def test_a_kill_during_an_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill that asks for a hook which is being imported is refused at once, and the import goes on."""
+    (tmp_path / "killed_hook.py").write_text(KILLED)
+    monkeypatch.syspath_prepend(tmp_path)
+    refused: list[BaseException] = []
+
+    def kill(*_: object) -> None:
+        try:
+            load_hook("killed_hook:Hook", {})
+        except AttributeError as error:
+            refused.append(error)
+
+    before = signal.signal(signal.SIGTERM, kill)
+    try:
+        hook = load_hook("killed_hook:Hook", {})
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+    assert type(hook).__name__ == "Hook"
+    assert len(refused) == 1
+    assert gc.isenabled()

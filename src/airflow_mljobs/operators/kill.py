@@ -51,8 +51,14 @@ class KillableJobOperator(JobOperator):
             self.log.info("Task killed: no job of it was found, and none was cancelled")
         for name in names or ():
             # Before it, too: a process that is killed in the middle of it has said what it was about.
-            self.log.info("Task killed: asking the service to %s job %s", self.hook.cancels_by, name)
+            self.log.info("Task killed: asking the service to %s job %s", self._cancels_by(), name)
             self.log.info("Task killed: %s", self._cancel(name, within=until - time.monotonic()))
+
+    def _cancels_by(self) -> str:
+        try:
+            return str(self.hook.cancels_by)
+        except Exception:  # the kill came while the hook was imported; the cancel tells
+            return "cancel"
 
     def _our_jobs(self, *, within: float) -> list[str] | None:
         """Return the task's jobs at work, or nothing where that cannot be known."""
