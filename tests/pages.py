@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,9 +16,6 @@ PAGES = (
     ROOT / "CHANGELOG.md",
     *sorted(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts),
 )
-NOT_RUN = re.compile(r"<!-- not run: (?P<reason>.+?) -->", re.DOTALL)
-"""What stands before a block that cannot be executed here, in the source and not on the page."""
-
 SHOWN_ONLY = "text"
 """The language of what a program prints."""
 
@@ -34,14 +30,12 @@ class Block:
     :param line: of its first fence.
     :param language: what stands behind the fence.
     :param code: what is between the fences.
-    :param not_run: why it cannot be executed here, if it cannot.
     """
 
     page: Path
     line: int
     language: str
     code: str
-    not_run: str | None
 
     def __str__(self) -> str:
         return f"{self.page.relative_to(ROOT)}:{self.line}"
@@ -54,17 +48,15 @@ def tokens(page: Path) -> list[Token]:
 
 def blocks(page: Path) -> Iterator[Block]:
     """Yield the code blocks of a page, without Sphinx's directives, which the build runs."""
-    for before, token in pairwise([Token("nothing", "", 0), *tokens(page)]):
+    for token in tokens(page):
         language = token.info.strip()
         if token.type not in {"fence", "code_block"} or language.startswith("{") or token.map is None:
             continue
-        mark = NOT_RUN.search(before.content) if before.type == "html_block" else None
         yield Block(
             page=page,
             line=token.map[0] + 1,
             language=language,
             code=token.content,
-            not_run=mark["reason"] if mark else None,
         )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import metadata
+from pathlib import Path
 
 from packaging.requirements import Requirement
 
@@ -30,7 +33,7 @@ def check(words: list[str]) -> None:
     :raises KeyError: when nobody here understands it: check it, or mark the block.
     """
     program, *arguments = words
-    CHECKS[program](arguments)
+    CHECKS[Path(program).name](arguments)
 
 
 def _make(arguments: list[str]) -> None:
@@ -43,12 +46,32 @@ def _make(arguments: list[str]) -> None:
 
 
 def _pip(arguments: list[str]) -> None:
-    command, *names = arguments
-    assert command == "install"
-    ours = metadata(DISTRIBUTION)
-    for requirement in map(Requirement, names):
-        assert requirement.name == ours["Name"]
-        assert requirement.extras <= set(ours.get_all("Provides-Extra") or ())
+    parser = argparse.ArgumentParser()
+    parser.add_argument("command", choices=["install"])
+    parser.add_argument("requirements", nargs="+", type=Requirement)
+    parser.add_argument("--constraint", nargs="*", default=[])
+    options = parser.parse_args(arguments)
+    extras = set(metadata(DISTRIBUTION).get_all("Provides-Extra") or ())
+    for requirement in options.requirements:
+        if requirement.name == DISTRIBUTION:
+            assert requirement.extras <= extras
+            requirement.url = ROOT.as_uri()
+    # Whether there is a set of packages that goes together; to fetch them all would show no more.
+    subprocess.run(
+        [
+            *(Path(sys.executable).with_name("uv"), "pip", "compile", "--quiet", "-"),
+            *(f"--constraint={name}" for name in options.constraint),
+        ],
+        cwd=ROOT,
+        input="\n".join(map(str, options.requirements)),
+        text=True,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def _python3(arguments: list[str]) -> None:
+    assert arguments[:2] == ["-m", "venv"]
 
 
 def _export(arguments: list[str]) -> None:
@@ -89,4 +112,5 @@ CHECKS: Mapping[str, Callable[[list[str]], None]] = {
     "make": _make,
     "pip": _pip,
     "python": _python,
+    "python3": _python3,
 }

@@ -35,7 +35,7 @@ def pipeline_job(*tasks: str, **fields: Any) -> dict[str, Any]:
     return {
         "display_name": "churn",
         "pipeline_spec": pipeline_spec(*tasks),
-        "runtime_config": {"gcs_output_directory": "gs://bucket/root"},
+        "runtime_config": {"gcs_output_directory": "gs://bucket/pipelines"},
         **fields,
     }
 

@@ -59,7 +59,7 @@ def pipeline_job(job_id: str, spec: Mapping[str, Any], parameters: Mapping[str, 
         phase=Phase.PENDING,
         labels={},
         resource=PipelineJob.pb()(),
-        pipeline=Pipeline(spec=spec, arguments=parameters, root=f"gs://bucket/root/my-project/{job_id}"),
+        pipeline=Pipeline(spec=spec, arguments=parameters, root=f"gs://bucket/pipelines/my-project/{job_id}"),
     )
 
 

@@ -60,7 +60,7 @@ def test_example_succeeds(bench: Bench, example: Any) -> None:
     names = ["make-data", "train", "evaluate"]
     assert moves[0] == [(name, Phase.PENDING) for name in names]
     assert moves[1:] == [[(name, phase)] for name in names for phase in (Phase.RUNNING, Phase.SUCCEEDED)]
-    root = bench.gcs / "bucket" / "root" / "my-project" / "run-1"
+    root = bench.gcs / "bucket" / "pipelines" / "my-project" / "run-1"
     [metrics] = root.glob("*/evaluate/metrics")
     assert json.loads(metrics.read_text())["test_rows"] == 40
     [model] = root.glob("*/train/model")
@@ -102,7 +102,7 @@ def test_addresses(bench: Bench, samples: Mapping[str, Any]) -> None:
     job = pipeline_job("run-1", samples["addresses"], {})
     assert bench.run(job).phase is Phase.SUCCEEDED
     assert bench.tasks(job) == {"importer": SUCCEEDED, "read": SUCCEEDED}
-    [output] = (bench.gcs / "bucket" / "root").glob("**/read/executor_output.json")
+    [output] = (bench.gcs / "bucket" / "pipelines").glob("**/read/executor_output.json")
     assert json.loads(output.read_text())["parameterValues"] == {"Output": "ap"}
 
 

@@ -33,7 +33,7 @@ def _without(*path: str) -> dict[str, Any]:
 
 
 def _values(declared: dict[str, dict[str, Any]], **values: Any) -> dict[str, Any]:
-    config = {"gcs_output_directory": "gs://bucket/root", "parameter_values": values}
+    config = {"gcs_output_directory": "gs://bucket/pipelines", "parameter_values": values}
     return pipeline_job(pipeline_spec=pipeline_spec(**declared), runtime_config=config)
 
 

@@ -32,7 +32,10 @@ def test_pipeline_job(emulator: Emulator, pipelines: PipelineServiceClient, tmp_
     template = tmp_path / "pipeline.json"
     template.write_text(json.dumps(pipeline_spec()))
     job = aiplatform.PipelineJob(
-        display_name="churn", template_path=str(template), pipeline_root="gs://bucket/root", job_id="run-1"
+        display_name="churn",
+        template_path=str(template),
+        pipeline_root="gs://bucket/pipelines",
+        job_id="run-1",
     )
     job.api_client = pipelines
 

@@ -254,7 +254,7 @@ class JobTrigger(BaseTrigger):
         return name
 
     def _cancel(self) -> str:
-        hook: JobHook = load_hook(self.hook_class, self.hook_params)
+        hook: JobHook = load_hook(self.hook_class, self.hook_params, freeze=True)
         try:
             look = hook.look(self.job_name)
             # A cleared task's next try may have been quicker.

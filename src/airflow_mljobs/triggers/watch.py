@@ -147,9 +147,9 @@ class Watch:
         :param known: what is not new; nothing: the first look's answer is.
         :param within: seconds for all of it.
         """
-        if self._work.done():
+        if self.has_ended:
             raise RuntimeError(ENDED)
-        # Not a coroutine: thousands wait here, and each object of theirs is gone through at each collection.
+        # Not a coroutine: thousands wait here, and each object of theirs is gone through for garbage.
         wish = _Wish(name=name, known=known, every=every, answer=self._loop.create_future())
         wish.wait(after, now=self._loop.time())
         if within is not None:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NoReturn
 import pytest
 from unit_samples import NAME, make_job
 
+from airflow_mljobs._compat import TRIGGERS_HEAR_KILLS
 from airflow_mljobs.hooks.base import JobHook
 from airflow_mljobs.hooks.lists import Page, Question
 from airflow_mljobs.jobs import Attempt, FailureKind, Job, JobStatus, Progress, TaskIdentity
@@ -100,18 +101,37 @@ async def test_a_later_end_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> N
     assert time.monotonic() - begin < 0.9
 
 
+class WatchedTrigger(MemoryTrigger):
+    """Says when it has its event, and whether it was killed."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.has_event = asyncio.Event()
+        self.was_killed = False
+
+    async def _wait(self) -> dict[str, Any]:
+        event = await super()._wait()
+        self.has_event.set()
+        return event
+
+    async def on_kill(self) -> None:
+        """Write it down."""
+        self.was_killed = True
+
+
 async def test_a_kill_is_heard_while_the_worker_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A trigger that has its event, and waits to tell it, can be cancelled."""
+    """A trigger that waits to tell its event can be cancelled; below Airflow 3.3 that may be a kill."""
     monkeypatch.setattr(module, "WORKER_TOLD_WITHIN", 60.0)
     monkeypatch.setattr(MemoryHook, "answer", make_job(JobStatus.SUCCEEDED), raising=False)
-    trigger = MemoryTrigger(job_name=NAME, hook_params={}, poll_interval=0.001)
+    trigger = WatchedTrigger(job_name=NAME, hook_params={}, poll_interval=0.001)
     waiting = asyncio.ensure_future(anext(trigger.run()))
-    await asyncio.sleep(0.1)
+    await trigger.has_event.wait()
 
     waiting.cancel()
 
     with pytest.raises(asyncio.CancelledError):
         await waiting
+    assert trigger.was_killed is not TRIGGERS_HEAR_KILLS
 
 
 async def test_a_deadline_is_told_with_the_last_look(monkeypatch: pytest.MonkeyPatch) -> None:
